@@ -1,0 +1,1 @@
+"""asiarch: a typed attention-operator language, its proofs, and the modules it compiles to."""
