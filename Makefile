@@ -1,0 +1,83 @@
+# `make demo` and `make test` work on a bare machine with Python 3.11 or newer: each first makes
+# .venv from the pinned versions if it is absent or the pins changed. An interrupted set-up resumes.
+#
+#   make demo TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'   another build of torch
+#   make test PIP_ARGS=--no-cache-dir                                                  more arguments for pip
+#   make test TESTS=tests/unit WORKERS=1                                               a part of the tests
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+TORCH ?= torch==2.13.0
+PIP_ARGS ?=
+TESTS ?= tests
+WORKERS ?= 2
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
+TORCH_STAMP := $(VENV)/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d' ' -f1)
+# Two test workers share the cores: one thread each, or they fight over them.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: help demo test lint format types contracts docs-code bench gpu-bench env oracles clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
+
+demo: env ## check three programs, show emitted code, train two models on real text
+	@$(BIN)/python -m asiarch.train.demo
+
+test: env ## the whole test suite
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q $(TESTS)
+
+lint: env ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: env ## ruff, rewriting files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: env ## pyright, strict
+	$(BIN)/pyright
+
+contracts: env ## build the wheel, install it into a fresh environment, test it from outside
+	TORCH='$(TORCH)' PIP_ARGS='$(PIP_ARGS)' bash tests/packaging/run $(BIN)/python
+
+docs-code: env ## run the code in README and docs
+	$(ONE_THREAD) $(BIN)/python -m pytest -q tests/packaging/test_docs_code.py
+
+bench: env ## the benchmark tables
+	@for table in benchmarks/[a-z]*.py; do echo "== $$table"; $(BIN)/python "$$table"; done
+
+gpu-bench: env ## tests and tables that need a GPU
+	$(BIN)/python -m pytest -q -m gpu $(TESTS)
+
+oracles: env ## optional third-party references that tests and benchmarks compare with
+	$(PIP) --no-deps -c constraints.txt fla-core einops
+
+clean: ## remove what builds and tests leave; the environment stays
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# ---- environment -------------------------------------------------------------------------------
+
+env: $(VENV)/.ready
+
+$(VENV)/.python:
+	@python=$$(bash .ci/find-python) && \
+	echo "environment: $(VENV) from $$($$python --version)" && \
+	$$python -m venv $(VENV) && touch $@
+
+$(TORCH_STAMP): | $(VENV)/.python
+	@echo "environment: $(TORCH)"
+	@$(PIP) -c constraints.txt $(TORCH)
+	@rm -f $(VENV)/.torch-* && touch $@
+
+$(VENV)/.ready: $(TORCH_STAMP) constraints.txt pyproject.toml setup.py
+	@echo "environment: asiarch, tests and tools at the versions of constraints.txt"
+	@$(PIP) -c constraints.txt setuptools
+	@$(PIP) -c constraints.txt --no-build-isolation -e '.[torch,dev]'
+	@touch $@
