@@ -23,7 +23,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -515,4 +515,4 @@ SLOPES: dict[str, Callable[[ArrayLike], Array]] = {
 
 def slope(name: str, x: ArrayLike) -> Array:
     """f'(x) for the unary function `name` of this module. Raises KeyError for one that has none."""
-    return cast(Array, SLOPES[name](x))
+    return SLOPES[name](x)

@@ -1,0 +1,1 @@
+"""The waist: types, nodes, functions, primitives, and one interpreter over many domains."""

@@ -1,0 +1,1 @@
+"""One file per primitive; `asiarch.ir.primitive.registry` discovers them."""

@@ -1,0 +1,39 @@
+"""The largest value along the named axes."""
+
+from __future__ import annotations
+
+from asiarch.ir.node import Node, make
+from asiarch.ir.primitive import Primitive, Site
+from asiarch.ir.primitives.whole import whole
+from asiarch.ir.rules import one_value, pointwise, want_axes
+
+
+def reduce(value: Node, axes: tuple[str, ...]) -> Node:
+    """The node that reduces `axes` away."""
+    kept = tuple(a for a in value.type.axes if a not in axes)
+    return make("amax", (value,), value.type.with_axes(kept), over=axes)
+
+
+def _build(site: Site) -> Node:
+    if len(site.args) == 2 and not site.axis_slots():
+        return pointwise("maximum", *site.args)
+    value, axes = one_value(site, "max"), site.axis_slots()
+    if "time" in axes:
+        return whole(value, "max", axes)
+    want_axes(value, axes, "`max`")
+    return reduce(value, axes)
+
+
+PRIMITIVE = Primitive(
+    name="amax",
+    doc="The largest value along the named axes.",
+    kind="reduce",
+    build=_build,
+    evaluate=lambda domain, node, x: domain.reduce(node, x),
+    float64=lambda np, x, dims: np.max(x, axis=dims),
+    ring=lambda R, x, dims: R.amax(x, dims),
+    image=lambda I, x, count: x,
+    spelling={"torch": "{0}.amax(dim={dims})", "jax": "{0}.max(axis={dims})"},
+    signature="max[C](x), max(x, y)",
+    symbol="max",
+)

@@ -1,0 +1,13 @@
+"""A weighted sum over tokens chosen by a condition. Made by the syntax; the node holds its function."""
+
+from __future__ import annotations
+
+from asiarch.ir.primitive import Primitive
+
+PRIMITIVE = Primitive(
+    name="attend",
+    doc="A weighted sum over tokens chosen by a condition.",
+    kind="control",
+    evaluate=lambda domain, node, *values: domain.attend(node, *values),
+    flops=0,
+)

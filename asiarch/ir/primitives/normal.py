@@ -1,0 +1,23 @@
+"""`normal`: a draw for every entry of a parameter; in initialisers only."""
+
+from __future__ import annotations
+
+from asiarch.ir.node import Node, make
+from asiarch.ir.primitive import Primitive, Problem, Site
+from asiarch.ir.types import Type
+
+
+def _build(site: Site) -> Node:
+    if len(site.args) != 1:
+        raise Problem("E0208", f"`normal` takes 1 numbers, got {len(site.args)}")
+    return make("draw", tuple(site.args), Type("tensor"), which="normal")
+
+
+PRIMITIVE = Primitive(
+    name="normal",
+    doc="A draw for every entry of a parameter.",
+    kind="form",
+    build=_build,
+    signature="normal(deviation) ",
+    form=True,
+)
