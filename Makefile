@@ -16,7 +16,7 @@ WORKERS ?= 2
 VENV ?= .venv
 
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq $(PIP_ARGS)
 TORCH_STAMP := $(VENV)/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d' ' -f1)
 # Two test workers share the cores: one thread each, or they fight over them.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
