@@ -168,12 +168,12 @@ def exp(x: ArrayLike) -> Array:
 
 
 def power(x: ArrayLike, exponent: Number) -> Array:
-    """x**exponent for a constant exponent: integers exactly, halves through `sqrt`, else a tag."""
+    """x**exponent for a constant exponent: integers exactly, halves by `sqrt`, else a tag."""
     a = _array(x)
     if float(exponent).is_integer():
         return _integer_power(a, int(exponent))
     if float(2 * exponent).is_integer():
-        return mul(_integer_power(a, math.floor(exponent)), sqrt(a))
+        return _integer_power(sqrt(a), int(2 * exponent))
     return tag(f"power {float(exponent)!r}", a)
 
 
