@@ -57,14 +57,18 @@ class RingMode(TorchDispatchMode):
         self.operators: set[str] = set()
         """Names of the aten operators read so far."""
         self._functions = SpelledFunctions()
+        self._default_dtype = torch.get_default_dtype()
 
     def __enter__(self) -> Self:
+        self._default_dtype = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)  # so that torch.tensor(1 / 3) keeps its digits
         self._functions.__enter__()
         return super().__enter__()
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)  # pyright: ignore[reportUnknownMemberType]
         self._functions.__exit__(*exception)  # pyright: ignore[reportUnknownMemberType]
+        torch.set_default_dtype(self._default_dtype)
 
     @staticmethod
     def random(shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
