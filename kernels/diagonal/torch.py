@@ -1,0 +1,40 @@
+"""Linear attention with a decay per key channel: S_t = diag(a_t) S_{t-1} + k_t v_t'."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..chunks.torch import Chunks
+from ..chunks.write import Write
+from ..rows.torch import Rows
+from .scores import diagonal_scores
+
+READ_PRE = False
+
+
+def diagonal_terms(chunks: Chunks, q: Tensor, k: Tensor, a: Tensor) -> tuple[Tensor, ...]:
+    """Scores, reads, writes and decay of every chunk.
+
+    A read after the decay by q is a read before it by a q.
+    """
+    q, k, a = chunks.split(q), chunks.split(k), chunks.split(a, 1.0)
+    if READ_PRE:
+        reads = q
+    else:
+        reads = a * q
+    scores, before, after, total = diagonal_scores(reads.unsqueeze(2), k, a)
+    scores = scores[:, :, 0]
+    if not READ_PRE:
+        scores = scores + (q * k).sum(-1).diag_embed()
+    return scores, reads * before, k * after, total.mT
+
+
+def diagonal(
+    q: Tensor, k: Tensor, v: Tensor, a: Tensor, state: Tensor | None, rows: Rows, chunk: int = 64
+) -> tuple[Tensor, Tensor]:
+    """q, k, a [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] -> o, last state."""
+    chunks = Chunks(rows, q.shape[2], chunk)
+    if state is None:
+        state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])
+    o, last, _ = Write.apply(chunks, diagonal_terms, v, state, q, k, a)
+    return o, last

@@ -1,0 +1,55 @@
+"""The delta rule with decay per key channel: S_t = D_t S_{t-1} + k_t (v_t - R_t' w_t)'.
+
+D_t = diag(a_t). R_t is the decayed state D_t S_{t-1} (KDA, Gated DeltaNet-2) or S_{t-1}.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..chunks.erase import Erase
+from ..chunks.torch import Chunks
+from ..diagonal.scores import diagonal_scores
+from ..rows.torch import Rows
+
+READ_PRE = False
+DECAYED = True
+
+
+def diagonal_rank1_terms(
+    chunks: Chunks, q: Tensor, k: Tensor, a: Tensor, w: Tensor
+) -> tuple[Tensor, ...]:
+    """Scores, erase scores, reads, erase reads, writes and decay of every chunk.
+
+    A read after the decay by x is a read before it by a x.
+    """
+    q, k, w, a = chunks.split(q), chunks.split(k), chunks.split(w), chunks.split(a, 1.0)
+    if DECAYED:
+        w = a * w
+    reads = q
+    if not READ_PRE:
+        reads = a * q
+    pairs, before, after, total = diagonal_scores(torch.stack([reads, w], 2), k, a)
+    scores, lower = pairs.unbind(2)
+    if not READ_PRE:
+        scores = scores + (q * k).sum(-1).diag_embed()
+    return scores, lower, reads * before, w * before, k * after, total.mT
+
+
+def diagonal_rank1(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    a: Tensor,
+    w: Tensor,
+    state: Tensor | None,
+    rows: Rows,
+    chunk: int = 64,
+) -> tuple[Tensor, Tensor]:
+    """q, k, a, w [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] -> o, last state."""
+    chunks = Chunks(rows, q.shape[2], chunk)
+    if state is None:
+        state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])
+    o, last, _ = Erase.apply(chunks, diagonal_rank1_terms, v, state, q, k, a, w)
+    return o, last

@@ -1,0 +1,58 @@
+"""Scalar decay plus rank one: S_t = a_t S_{t-1} + u_t (R_t' w_t)' + k_t v_t'.
+
+R_t is the decayed state a_t S_{t-1} or S_{t-1}.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ..chunks.inverse import inverse
+from ..chunks.torch import Chunks
+from ..chunks.update import Update
+from ..rows.torch import Rows
+
+READ_PRE = False
+DECAYED = True
+
+
+def scalar_rank1_untied_terms(
+    chunks: Chunks, q: Tensor, k: Tensor, a: Tensor, u: Tensor, w: Tensor
+) -> tuple[Tensor, ...]:
+    """Scores of reads and erase reads with writes and erases, these four, and the decay."""
+    q, k, u, w = (chunks.split(x) for x in (q, k, u, w))
+    a = chunks.split(a, 1.0)
+    decay = inverse(-a[:, 1:].diag_embed(-1))
+    start = decay[:, :, :1] * a[:, :1, None]
+    after, total = decay[:, -1, :, None], start[:, -1:]
+    if READ_PRE:
+        reads = pad(decay[:, :-1], (0, 0, 1, 0)), pad(start[:, :-1], (0, 0, 1, 0), value=1.0)
+    else:
+        reads = decay, start
+    if DECAYED:
+        erases = decay.tril(-1), start
+    else:
+        erases = pad(decay[:, :-1], (0, 0, 1, 0)), pad(start[:, :-1], (0, 0, 1, 0), value=1.0)
+    aqk, aqu = (q @ k.mT) * reads[0], (q @ u.mT) * reads[0]
+    awk, awu = (w @ k.mT) * erases[0], (w @ u.mT) * erases[0]
+    return aqk, aqu, awk, awu, q * reads[1], w * erases[1], k * after, u * after, total
+
+
+def scalar_rank1_untied(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    a: Tensor,
+    u: Tensor,
+    w: Tensor,
+    state: Tensor | None,
+    rows: Rows,
+    chunk: int = 64,
+) -> tuple[Tensor, Tensor]:
+    """q, k, u, w [B, T, H, K]; v [B, T, H, V]; a [B, T, H]; state [N, H, K, V] -> o, last state."""
+    chunks = Chunks(rows, q.shape[2], chunk)
+    if state is None:
+        state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])
+    o, last, _ = Update.apply(chunks, scalar_rank1_untied_terms, v, state, q, k, a, u, w)
+    return o, last
