@@ -41,7 +41,7 @@ format: env ## ruff, rewriting files
 	$(BIN)/ruff format .
 
 types: env ## pyright, strict
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 contracts: env ## build the wheel, install it into a fresh environment, test it from outside
 	TORCH='$(TORCH)' PIP_ARGS='$(PIP_ARGS)' bash tests/packaging/run $(BIN)/python
