@@ -1,0 +1,234 @@
+"""The laws of rows: batch, packing, streaming. A document's outputs depend on it alone."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from asiarch.laws.streams import cuts, replaced
+from asiarch.laws.subject import Streams, Subject
+from asiarch.laws.tolerances import Error, compare
+from asiarch.laws.verdict import Verdict, Witness, fails, holds, not_applicable
+
+DOCUMENTS = (0, 5, 0, 1, 17, 3, 0)
+"""Lengths of the documents that are packed; empty ones come first, between and last."""
+
+
+def batch(
+    subject: Subject, streams: Streams, generator: torch.Generator, tolerance: float
+) -> Verdict:
+    """Rows do not see each other: one changed leaves the others' bits; permuted, and alone."""
+    rows = streams[0].shape[0]
+    if rows < 2:
+        return not_applicable("batch", "the inputs have one row")
+    before = subject.outputs(streams)
+    witness = _crosstalk(subject, streams, before, generator)
+    if witness is not None:
+        return fails("batch", witness)
+    order = torch.roll(torch.arange(rows), 1)
+    worst = _worst(
+        subject.outputs([x[order] for x in streams]), [x[order] for x in before], tolerance
+    )
+    said = "in a permuted batch"
+    for row in range(rows):
+        alone = subject.outputs([x[row : row + 1] for x in streams])
+        error = _worst(alone, [x[row : row + 1] for x in before], tolerance)
+        if error.ratio > worst.ratio:
+            worst, said = Error(error.ratio, error.difference, row, error.token), "alone"
+    if worst.ratio > 1:
+        text = (
+            f"batch row {worst.row} {said} differs at token {worst.token} by {worst.difference:.3g}"
+        )
+        witness = Witness(text, None, worst.token, worst.row, worst.difference)
+        return fails("batch", witness, ratio=worst.ratio)
+    return holds("batch", f"{rows} rows: independent, permuted, alone", worst.ratio)
+
+
+def _crosstalk(
+    subject: Subject, streams: Streams, before: Streams, generator: torch.Generator
+) -> Witness | None:
+    changed = [x.clone() for x in streams]
+    for x, y in zip(changed, streams, strict=True):
+        x[-1:] = replaced(y[-1:], slice(None), 1.0, generator)
+    last = streams[0].shape[0] - 1
+    for x, y in zip(before, subject.outputs(changed), strict=True):
+        error = compare(y[:-1], x[:-1], 1.0)
+        if error.difference > 0:
+            text = (
+                f"changing batch row {last} changed batch row {error.row} at token {error.token} "
+                f"by {error.difference:.3g}"
+            )
+            return Witness(text, None, error.token, error.row, error.difference)
+    return None
+
+
+def _worst(actual: Sequence[Tensor], expected: Sequence[Tensor], tolerance: float) -> Error:
+    errors = [compare(x, y, tolerance) for x, y in zip(actual, expected, strict=True)]
+    return max(errors, key=lambda e: e.ratio)
+
+
+def streaming(
+    subject: Subject, streams: Streams, tolerance: float, chunk: int | None = None
+) -> Verdict:
+    """f(x ++ y) = f(x) ++ f_state(y), split at cuts and into many parts."""
+    if not subject.has_state:
+        return not_applicable("streaming", "forward takes no state and return_state")
+    time = streams[0].shape[1]
+    whole, worst = subject.outputs(streams), 0.0
+    for p in cuts(time, chunk):
+        for parts in ([0, p, time], [0, *range(p % 7 or 7, time, 7), time]):
+            error = _worst(_in_parts(subject, streams, parts), whole, tolerance)
+            worst = max(worst, error.ratio)
+            if error.ratio > 1:
+                text = (
+                    f"in parts that start at tokens {parts[:-1][:6]}, the output at token "
+                    f"{error.token} (batch row {error.row}) differs by {error.difference:.3g}"
+                )
+                witness = Witness(text, None, error.token, error.row, error.difference)
+                return fails("streaming", witness, ratio=error.ratio)
+    return holds("streaming", "parts with the state carried equal the whole", worst)
+
+
+def _in_parts(subject: Subject, streams: Streams, borders: Sequence[int]) -> Streams:
+    state: Any = None
+    outs: list[Streams] = []
+    for start, end in pairwise(borders):
+        out, state = subject.stream([x[:, start:end] for x in streams], state)
+        outs.append(out)
+    return tuple(torch.cat(parts, 1) for parts in zip(*outs, strict=True))
+
+
+def stepping(subject: Subject, streams: Streams, tolerance: float) -> Verdict:
+    """`step` from the initial state, token by token, equals forward; from forward's state too."""
+    if not subject.has_step:
+        return not_applicable("stepping", "there is no step and initial_state")
+    whole = subject.outputs(streams)
+    starts = [0, streams[0].shape[1] // 2] if subject.has_state else [0]
+    worst = 0.0
+    for start in starts:
+        error = _worst(_by_steps(subject, streams, start), [x[:, start:] for x in whole], tolerance)
+        worst = max(worst, error.ratio)
+        if error.ratio > 1:
+            token = start + error.token
+            text = (
+                f"step from token {start} on differs from forward at token {token} "
+                f"(batch row {error.row}) by {error.difference:.3g}"
+            )
+            witness = Witness(text, None, token, error.row, error.difference)
+            return fails("stepping", witness, ratio=error.ratio)
+    return holds("stepping", f"step by step from tokens {starts} equals forward", worst)
+
+
+def _by_steps(subject: Subject, streams: Streams, start: int) -> Streams:
+    state = subject.initial_state(streams[0].shape[0])
+    if start:
+        _, state = subject.stream([x[:, :start] for x in streams])
+    outs: list[Streams] = []
+    for t in range(start, streams[0].shape[1]):
+        out, state = subject.step([x[:, t] for x in streams], state)
+        outs.append(out)
+    return tuple(torch.cat(parts, 1) for parts in zip(*outs, strict=True))
+
+
+def packing(
+    subject: Subject,
+    streams: Streams,
+    generator: torch.Generator,
+    tolerance: float,
+    lengths: Sequence[int] = DOCUMENTS,
+) -> Verdict:
+    """Packed documents = separate rows, empty documents too; none changes another."""
+    if not subject.has_packing:
+        return not_applicable("packing", "forward takes no cu_seqlens")
+    borders = list(accumulate(lengths, initial=0))
+    documents = _documents(streams, borders[-1])
+    packed = subject.outputs(documents, cu_seqlens=torch.tensor(borders))
+    witness = _straddling(subject, documents, packed, borders, generator, tolerance)
+    if witness is not None:
+        return fails("packing", witness)
+    worst = 0.0
+    for number, (start, end) in enumerate(pairwise(borders)):
+        if start == end:
+            continue
+        alone = subject.outputs([x[:, start:end] for x in documents])
+        error = _worst([x[:, start:end] for x in packed], alone, tolerance)
+        worst = max(worst, error.ratio)
+        if error.ratio > 1:
+            text = (
+                f"packed document {number} (tokens {start} to {end - 1}) differs from itself alone "
+                f"at its token {error.token} by {error.difference:.3g}"
+            )
+            witness = Witness(text, None, start + error.token, number, error.difference)
+            return fails("packing", witness, ratio=error.ratio)
+    return _packed_states(subject, documents, borders, tolerance, worst)
+
+
+def _documents(streams: Streams, total: int) -> Streams:
+    """One row [1, total, ...] made of the given rows, repeated as often as needed."""
+    flat = [x.reshape(1, -1, *x.shape[2:]) for x in streams]
+    repeats = -(-total // max(flat[0].shape[1], 1))
+    return tuple(torch.cat([x] * repeats, 1)[:, :total] for x in flat)
+
+
+def _straddling(
+    subject: Subject,
+    documents: Streams,
+    packed: Streams,
+    borders: Sequence[int],
+    generator: torch.Generator,
+    tolerance: float,
+) -> Witness | None:
+    for number, (start, end) in enumerate(pairwise(borders)):
+        if start == end:
+            continue
+        changed = [replaced(x, slice(start, end), 1.0, generator) for x in documents]
+        after = subject.outputs(changed, cu_seqlens=torch.tensor(borders))
+        for x, y in zip(packed, after, strict=True):
+            y[:, start:end] = x[:, start:end]
+            error = compare(y, x, tolerance)
+            if error.ratio > 1:
+                other = bisect_right(borders, error.token) - 1
+                text = (
+                    f"changing document {number} (tokens {start} to {end - 1}) changed document "
+                    f"{other} at token {error.token} by {error.difference:.3g}"
+                )
+                return Witness(text, start, error.token, 0, error.difference)
+    return None
+
+
+def _packed_states(
+    subject: Subject,
+    documents: Streams,
+    borders: Sequence[int],
+    tolerance: float,
+    worst: float,
+) -> Verdict:
+    """States [N, ...] after a packed row equal those after each document; the empty keep theirs."""
+    lengths = tuple(end - start for start, end in pairwise(borders))
+    said = f"documents of {lengths} tokens equal separate rows"
+    if not (subject.has_state and subject.has_step):
+        return holds("packing", said, worst)
+    _, after = subject.stream(documents, cu_seqlens=torch.tensor(borders))
+    for number, length in enumerate(lengths):
+        alone = subject.initial_state(1)
+        if length:
+            _, alone = subject.stream(
+                [x[:, borders[number] : borders[number + 1]] for x in documents]
+            )
+        for x, y in zip(tree_leaves(after), tree_leaves(alone), strict=True):
+            ours, theirs = x[number].reshape(1, 1, -1), y[0].reshape(1, 1, -1)
+            error = compare(ours, theirs, tolerance)
+            worst = max(worst, error.ratio)
+            if error.ratio > 1:
+                text = (
+                    f"the state after packed document {number} of {length} tokens differs from "
+                    f"that of the document alone by {error.difference:.3g}"
+                )
+                return fails("packing", Witness(text, None, None, number, error.difference))
+    return holds("packing", f"{said}, states too", worst)

@@ -1,0 +1,120 @@
+"""The subject of a law: any torch module over sequences, and what it offers beyond forward.
+
+Protocol. `forward(*streams)` maps tensors [batch, time, *axes] to one tensor or a tuple of tensors
+[batch, time, ...]. Optional, by the names of forward's parameters and by methods:
+
+    forward(..., state=None, cu_seqlens=None, return_state=False) -> out | (out, state)
+    step(*streams_without_time, state) -> (out, state)
+    initial_state(batch) -> state                               a pytree of tensors
+
+Outputs that are not [batch, time, ...] (attention weights, losses) are left out of sight.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+Streams = tuple[Tensor, ...]
+
+
+class NotASequence(ValueError):
+    """The module's output has no [batch, time, ...] tensor."""
+
+
+class Subject:
+    """A private copy of a module, in the mode (train or eval) that the module is in."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = copy.deepcopy(module)
+        names = inspect.signature(module.forward).parameters
+        self.has_state = {"state", "return_state"} <= set(names)
+        self.has_packing = "cu_seqlens" in names
+        self.has_step = callable(getattr(module, "step", None)) and callable(
+            getattr(module, "initial_state", None)
+        )
+        self.name = type(module).__name__
+
+    def outputs(self, streams: Sequence[Tensor], **options: Any) -> Streams:
+        """Outputs of forward without gradient. Raises NotASequence."""
+        with torch.no_grad():
+            return self.differentiable(streams, **options)
+
+    def differentiable(self, streams: Sequence[Tensor], **options: Any) -> Streams:
+        """Outputs of forward, recorded by autograd."""
+        return sequences(self.module(*streams, **options), streams[0])
+
+    def stream(
+        self, streams: Sequence[Tensor], state: Any = None, **options: Any
+    ) -> tuple[Streams, Any]:
+        """Outputs and the state after the last token; needs `has_state`."""
+        with torch.no_grad():
+            out, after = self.module(*streams, state=state, return_state=True, **options)
+        return sequences(out, streams[0]), after
+
+    def step(self, streams: Sequence[Tensor], state: Any) -> tuple[Streams, Any]:
+        """One token: streams [batch, *axes] to outputs [batch, 1, ...]; needs `has_step`."""
+        with torch.no_grad():
+            out, after = cast(Any, self.module).step(*streams, state)
+        return tuple(x[:, None] for x in _listed(out) if isinstance(x, Tensor)), after
+
+    def initial_state(self, batch: int) -> Any:
+        """The state before the first token."""
+        return cast(Any, self.module).initial_state(batch)
+
+    def doubled(self) -> Subject:
+        """The same module in float64."""
+        twin = Subject(self.module)
+        twin.module.double()
+        return twin
+
+
+def sequences(out: Any, stream: Tensor) -> Streams:
+    """The tensors of an output that are [batch, time, ...] like the stream. Raises NotASequence."""
+    leaves = _listed(out)
+    found = tuple(x for x in leaves if isinstance(x, Tensor) and x.shape[:2] == stream.shape[:2])
+    if not found:
+        shapes = [tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__ for x in leaves]
+        raise NotASequence(
+            f"no output is [batch, time, ...] = {list(stream.shape[:2])}; its outputs are {shapes}"
+        )
+    return found
+
+
+def _listed(out: Any) -> list[Any]:
+    return list(cast("tuple[Any, ...]", out)) if isinstance(out, (tuple, list)) else [out]
+
+
+class _Precision(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]
+        self.lowest = torch.float64
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if not isinstance(leaf, Tensor) or not leaf.is_floating_point() or not leaf.dim():
+                continue
+            self.lowest = max(self.lowest, leaf.dtype, key=lambda d: torch.finfo(d).eps)
+        return result
+
+
+def precision(subject: Subject, streams: Sequence[Tensor]) -> torch.dtype:
+    """The lowest floating precision of any intermediate tensor of a forward."""
+    with _Precision() as mode:
+        subject.outputs(streams)
+    return mode.lowest
+
+
+def double(streams: Sequence[Tensor]) -> Streams:
+    """Floating streams in float64, others as they are."""
+    return tuple(x.double() if x.is_floating_point() else x for x in streams)
