@@ -166,10 +166,12 @@ def _one_step(run: _Run) -> float:
     run.adamw.zero_grad(set_to_none=True)
     loss = evaluate.cross_entropy(run.module(ids.to(device)), following.to(device))
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(run.module.parameters(), optimizer.CLIP)
+    parameters = list(run.module.parameters())
+    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     value = float(loss.detach())
     if not (math.isfinite(value) and math.isfinite(float(norm))):
         raise _diverged(run, value)
+    nn.utils.clip_grads_with_norm_(parameters, optimizer.CLIP, norm)
     run.adamw.step()
     return value / math.log(2)
 
