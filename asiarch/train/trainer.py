@@ -28,7 +28,7 @@ from asiarch.train.errors import CheckpointError, DataError, DivergedError
 from asiarch.train.progress import Progress, Silent, Step
 
 EVALUATED_BYTES = 1 << 17
-SMOOTHING = 0.95
+SMOOTHING = 0.9
 # Steps before the speed shown can be believed: the first ones allocate memory.
 SETTLING = 3
 

@@ -96,7 +96,7 @@ def test_damage_is_noticed(pattern: str, damage: str, tmp_path: Path) -> None:
         path.write_bytes(content[:-3])
     else:
         path.write_bytes(bytes([content[0] ^ 255]) + content[1:])
-    with pytest.raises(CheckpointError, match="damaged|no checkpoint"):
+    with pytest.raises(CheckpointError, match=r"damaged|no checkpoint"):
         checkpoint.load(tmp_path)
 
 

@@ -83,5 +83,5 @@ def test_only_bytes_are_drawn_from_a_larger_vocabulary() -> None:
     "wrong", [{"prompt": b""}, {"temperature": -1.0}, {"top_p": 0.0}, {"top_p": 1.5}]
 )
 def test_wrong_settings_are_named(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="prompt|temperature"):
+    with pytest.raises(ValueError, match=r"prompt|temperature"):
         sample(Stepping(), **wrong)  # pyright: ignore

@@ -1,0 +1,135 @@
+"""The comparison that `make demo` ends with, on a text and models small enough for a test."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from asiarch.train import checkpoint, demo, trainer
+
+
+class Bytes(nn.Module):
+    """Logits of a byte from the two before it; claims a state of four numbers."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.table = nn.Parameter(0.02 * torch.randn(2, 256, 256, generator=generator))
+
+    def forward(self, ids: torch.Tensor, return_state: bool = False) -> object:
+        before = nn.functional.pad(ids[:, :-1], (1, 0))
+        logits = self.table[0][ids] + self.table[1][before]
+        return (logits, torch.zeros(len(ids), 4)) if return_state else logits
+
+    def initial_state(self, batch: int) -> torch.Tensor:
+        return torch.zeros(batch, 4)
+
+    def step(self, ids: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.table[0][ids], state
+
+
+class Constant(Bytes):
+    """Cannot beat the bigram: knows how often each byte comes, at most."""
+
+    def forward(self, ids: torch.Tensor, return_state: bool = False) -> object:
+        return super().forward(torch.zeros_like(ids), return_state)
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    (tmp_path / "text.txt").write_bytes(b"the cat sat on the mat and the dog ran\n" * 300)
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.asi").write_text(name)
+    options = {"--data": "text.txt", "--out": "out"}
+    return [
+        str(tmp_path / "one.asi"),
+        str(tmp_path / "two.asi"),
+        *(str(part) for name, path in options.items() for part in (name, tmp_path / path)),
+        *("--steps", "40", "--batch", "4", "--time", "32", "--lr", "0.3"),
+    ]
+
+
+def run(arguments: list[str], make: demo.Make) -> tuple[int, str]:
+    parsed = demo._parser().parse_args(arguments)
+    stream = io.StringIO()
+    return demo.compare(parsed.specs, parsed, make, stream), stream.getvalue()
+
+
+def table(shown: str) -> dict[str, list[str]]:
+    lines = shown[shown.index("\nmodel ") :].split("\n\n")[0].strip().splitlines()
+    return {line.split()[0]: line.split()[1:] for line in lines[2:-1]}
+
+
+def test_the_table_has_a_row_for_each_and_the_run_succeeds(arguments: list[str]) -> None:
+    status, shown = run(arguments, lambda text, seed: Bytes(seed))
+    rows = table(shown)
+    assert list(rows) == ["unigram", "bigram", "order-3", "one", "two"]
+    assert rows["one"][1:4] == ["131,072", "4", "4"]
+    assert rows["one"][0] == rows["two"][0]
+    assert 0 < float(rows["one"][0]) < float(rows["bigram"][0]) < float(rows["unigram"][0])
+    assert status == 0
+    assert "one goes on from 'def '" in shown
+
+
+def test_a_model_that_does_not_beat_the_bigram_fails_the_run(arguments: list[str]) -> None:
+    status, shown = run(arguments, lambda text, seed: Constant(seed))
+    assert status == 1
+    assert "two does not beat the bigram" in shown
+
+
+def test_an_interrupted_comparison_goes_on_where_it_stopped(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, expected = run(
+        [*arguments, "--out", str(tmp_path / "whole")], lambda text, seed: Bytes(seed)
+    )
+
+    def killed(text: str, seed: int) -> nn.Module:
+        if text == "two":
+            raise KeyboardInterrupt
+        return Bytes(seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(arguments, killed)
+    done = trainer.train
+    steps: list[int] = []
+
+    def counting(*positional: object, **named: object) -> trainer.Result:
+        result = done(*positional, **named)  # pyright: ignore
+        steps.append(len(result.losses))
+        return result
+
+    monkeypatch.setattr(demo, "train", counting)
+    _, shown = run(arguments, lambda text, seed: Bytes(seed))
+    assert steps == [0, 40]
+    resumed, whole = table(shown), table(expected)
+    assert {name: cells[:3] for name, cells in resumed.items()} == {
+        name: cells[:3] for name, cells in whole.items()
+    }
+    # The comparison is done: the next starts from nothing.
+    run(arguments, lambda text, seed: Bytes(seed))
+    assert steps == [0, 40, 40, 40]
+
+
+def test_the_checkpoint_holds_what_rebuilds_the_module(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    run(arguments, lambda text, seed: Bytes(seed))
+    stored = checkpoint.load(tmp_path / "out" / "one")
+    assert stored.meta == {"spec": "one", "model": None, "sizes": {"vocab": 256}, "seed": 0}
+    module = Bytes(9)
+    checkpoint.restore(module, stored.weights)
+    assert torch.equal(module.table, stored.weights["table"])
+
+
+def test_a_missing_spec_is_an_error_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.txt").write_bytes(b"abc\n" * 3000)
+    missing = str(tmp_path / "none.asi")
+    assert demo.main([missing, "--data", str(tmp_path / "text.txt"), "--time", "32"]) == 1
+    assert "cannot read" in capsys.readouterr().err
