@@ -27,7 +27,7 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
 
 demo: env ## check three programs, show emitted code, train two models on real text
-	@$(BIN)/python -m asiarch.train.demo
+	@bash docs/demo/run $(BIN)
 
 test: env ## the whole test suite
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q $(TESTS)

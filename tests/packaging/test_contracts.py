@@ -1,0 +1,69 @@
+"""The installed package keeps its import contracts; a planted violation is seen to break one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import asiarch
+
+PACKAGE = Path(asiarch.__file__).parent
+CONTRACTS = Path(__file__).resolve().parents[1] / ".importlinter"
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--config", CONTRACTS],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+@contextmanager
+def planted(module: str, line: str) -> Iterator[None]:
+    path = PACKAGE / f"{module}.py"
+    path.write_text(f'"""Planted."""\n{line}\n')
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+def test_the_package_is_installed() -> None:
+    assert "site-packages" in PACKAGE.parts
+
+
+def test_the_contracts_hold(tmp_path: Path) -> None:
+    result = lint(tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert " 0 broken" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "contract"),
+    [
+        ("language/planted", "import asiarch.codegen", "Layers"),
+        ("ir/planted", "import asiarch.elaborate", "Layers"),
+        ("language/planted", "import asiarch.ir", "Layers"),
+        ("codegen/planted", "def late():\n    import asiarch.train", "Layers"),
+        ("unlisted", "x = 1", "Layers"),
+        ("elaborate/planted", "import torch", "The front end loads no tensor library"),
+        ("ir/planted", "def late():\n    import sympy", "The front end loads no tensor library"),
+        ("language/planted", "import numpy", "The language knows no numbers"),
+        ("kernels/planted", "import asiarch.ir", "Kernels know nothing of the compiler"),
+    ],
+)
+def test_a_planted_violation_breaks_its_contract(
+    module: str, line: str, contract: str, tmp_path: Path
+) -> None:
+    with planted(module, line):
+        result = lint(tmp_path)
+    assert result.returncode != 0
+    broken = [shown for shown in result.stdout.splitlines() if shown.endswith("BROKEN")]
+    assert any(shown.startswith(contract) for shown in broken) or module in result.stdout
