@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,8 +11,16 @@ from torch import Tensor, nn
 
 from asiarch.laws import causality, resources, rows
 from asiarch.laws.equality import Reference, parallel_equals_recurrent
-from asiarch.laws.subject import NotASequence, Streams, Subject, double, precision
-from asiarch.laws.tolerances import SAME_CODE, compare
+from asiarch.laws.ringmode import RingError, RingMode
+from asiarch.laws.subject import (
+    ExactSubject,
+    NotASequence,
+    Streams,
+    Subject,
+    double,
+    precision,
+)
+from asiarch.laws.tolerances import EXACT, SAME_CODE, compare
 from asiarch.laws.verdict import Report, Verdict, Witness, fails, holds, not_applicable
 
 TIME = 65
@@ -24,6 +33,7 @@ def check(
     *,
     chunk: int | None = None,
     reference: Reference | None = None,
+    ring: bool = False,
     resources_at: int | None = None,
     seed: int = 0,
 ) -> Report:
@@ -33,6 +43,7 @@ def check(
     `module.example_inputs(batch, time, generator)`, or draws them to fit the first layer.
     chunk: the module's chunk size, to cut around its multiples. reference: a token loop called as
     reference(module, *streams) for the law parallel = recurrent, in the ring, float64 and float32.
+    ring: also try the laws of rows in exact arithmetic, where rounding hides nothing.
     resources_at: also count operators and held bytes, at this many tokens.
     Raises ValueError when no inputs are given and none can be made up.
     """
@@ -44,6 +55,8 @@ def check(
     if refused is not None:
         return Report(subject.name, (refused,))
     verdicts = [*_behaviour(subject, streams, generator, chunk)]
+    if ring:
+        verdicts += _exact(module, streams, generator, chunk)
     if resources_at is not None:
         verdicts += _resources(subject, streams, chunk, resources_at)
     if reference is not None:
@@ -99,6 +112,28 @@ def _behaviour(
     return [holds("deterministic", "twice the same"), *(_guard(n, law) for n, law in laws)]
 
 
+def _exact(
+    module: nn.Module, streams: Streams, generator: torch.Generator, chunk: int | None
+) -> list[Verdict]:
+    names = ("length", "batch", "streaming", "stepping", "packing")
+    try:
+        subject = ExactSubject(module, generator)
+    except TypeError as reason:
+        return [not_applicable(f"{name}, ring", str(reason)) for name in names]
+    drawn = tuple(
+        RingMode.random(x.shape, generator) if x.is_floating_point() else x for x in streams
+    )
+    laws: list[Callable[[], Verdict]] = [
+        lambda: causality.length(subject, drawn, EXACT, chunk),
+        lambda: rows.batch(subject, drawn, generator, EXACT),
+        lambda: rows.streaming(subject, drawn, EXACT, chunk),
+        lambda: rows.stepping(subject, drawn, EXACT),
+        lambda: rows.packing(subject, drawn, generator, EXACT),
+    ]
+    tried = [_guard(name, law) for name, law in zip(names, laws, strict=True)]
+    return [replace(verdict, law=f"{verdict.law}, ring") for verdict in tried]
+
+
 def _resources(subject: Subject, streams: Streams, chunk: int | None, time: int) -> list[Verdict]:
     times = (time // 4, time // 2, time)
     return [
@@ -111,6 +146,8 @@ def _guard(name: str, law: Callable[[], Verdict]) -> Verdict:
     """A module that raises where the law runs it has failed the law."""
     try:
         return law()
+    except RingError as reason:
+        return not_applicable(name, str(reason))
     except Exception as error:  # whatever a stranger's module raises is what is reported
         said = str(error).strip().split("\n")[0][:200]
         return fails(name, f"the module raised {type(error).__name__}: {said}")

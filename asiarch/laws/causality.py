@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from asiarch.laws.streams import MAGNITUDES, cuts, replaced
+from asiarch.laws.streams import MAGNITUDES, cuts
 from asiarch.laws.subject import Streams, Subject
 from asiarch.laws.tolerances import compare
 from asiarch.laws.verdict import Verdict, Witness, fails, holds, not_applicable
@@ -24,13 +24,16 @@ def prefix(
     before = subject.outputs(streams)
     for p in places:
         for magnitude in MAGNITUDES:
-            changed = _change(streams, range(len(streams)), slice(p, None), magnitude, generator)
+            changed = _change(
+                subject, streams, range(len(streams)), slice(p, None), magnitude, generator
+            )
             if _first_change(before, subject.outputs(changed), p) is not None:
                 return fails("prefix", _explain(subject, streams, before, p, changed, generator))
     return holds("prefix", f"cuts {places}, replacements of size {MAGNITUDES}: equal in every bit")
 
 
 def _change(
+    subject: Subject,
     streams: Streams,
     which: Iterable[int],
     tokens: slice,
@@ -39,7 +42,7 @@ def _change(
 ) -> Streams:
     chosen = set(which)
     return tuple(
-        replaced(x, tokens, magnitude, generator) if i in chosen else x
+        subject.replaced(x, tokens, magnitude, generator) if i in chosen else x
         for i, x in enumerate(streams)
     )
 
@@ -73,7 +76,7 @@ def _explain(
         for which in [*([i] for i in range(len(streams))), list(range(len(streams)))]:
             for magnitude in MAGNITUDES:
                 tokens = slice(token, token + 1)
-                one = _change(streams, which, tokens, magnitude, generator)
+                one = _change(subject, streams, which, tokens, magnitude, generator)
                 seen = _first_change(before, subject.outputs(one), token)
                 if seen is not None:
                     named = f" of stream {which[0]}" if len(which) < len(streams) else ""

@@ -81,6 +81,11 @@ class RingMode(TorchDispatchMode):
         return ringbits.encode(numbers)
 
     @staticmethod
+    def tensor(residues: Array) -> Tensor:
+        """A ring tensor of residues that another program computed (int64 numpy); a copy."""
+        return ringbits.tensor(residues)
+
+    @staticmethod
     def values(tensor: Tensor) -> Array:
         """The residues of a ring tensor, int64 numpy, 0..N-1 or NEG."""
         return ringbits.values(tensor)

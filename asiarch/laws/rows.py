@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from asiarch.laws.streams import cuts, replaced
+from asiarch.laws.streams import cuts
 from asiarch.laws.subject import Streams, Subject
 from asiarch.laws.tolerances import Error, compare
 from asiarch.laws.verdict import Verdict, Witness, fails, holds, not_applicable
@@ -55,7 +55,7 @@ def _crosstalk(
 ) -> Witness | None:
     changed = [x.clone() for x in streams]
     for x, y in zip(changed, streams, strict=True):
-        x[-1:] = replaced(y[-1:], slice(None), 1.0, generator)
+        x[-1:] = subject.replaced(y[-1:], slice(None), 1.0, generator)
     last = streams[0].shape[0] - 1
     for x, y in zip(before, subject.outputs(changed), strict=True):
         error = compare(y[:-1], x[:-1], 1.0)
@@ -187,7 +187,7 @@ def _straddling(
     for number, (start, end) in enumerate(pairwise(borders)):
         if start == end:
             continue
-        changed = [replaced(x, slice(start, end), 1.0, generator) for x in documents]
+        changed = [subject.replaced(x, slice(start, end), 1.0, generator) for x in documents]
         after = subject.outputs(changed, cu_seqlens=torch.tensor(borders))
         for x, y in zip(packed, after, strict=True):
             y[:, start:end] = x[:, start:end]

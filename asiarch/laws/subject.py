@@ -22,6 +22,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from asiarch.laws.ringmode import RingMode
+from asiarch.laws.streams import replaced
+
 Streams = tuple[Tensor, ...]
 
 
@@ -30,10 +33,17 @@ class NotASequence(ValueError):
 
 
 class Subject:
-    """A private copy of a module, in the mode (train or eval) that the module is in."""
+    """A private copy of a module, in the mode (train or eval) that the module is in.
+
+    A module that cannot be copied (it holds a handle) is used as it is, and never converted.
+    """
 
     def __init__(self, module: nn.Module) -> None:
-        self.module = copy.deepcopy(module)
+        try:
+            self.module = copy.deepcopy(module)
+        except (TypeError, RuntimeError):
+            self.module = module
+        self.is_copy = self.module is not module
         names = inspect.signature(module.forward).parameters
         self.has_state = {"state", "return_state"} <= set(names)
         self.has_packing = "cu_seqlens" in names
@@ -65,15 +75,68 @@ class Subject:
             out, after = cast(Any, self.module).step(*streams, state)
         return tuple(x[:, None] for x in _listed(out) if isinstance(x, Tensor)), after
 
+    def require_copy(self) -> None:
+        """Raise TypeError unless the module may be converted."""
+        if not self.is_copy:
+            raise TypeError(f"{self.name} cannot be copied, and is not converted in place")
+
+    def replaced(
+        self, x: Tensor, tokens: slice, magnitude: float, generator: torch.Generator
+    ) -> Tensor:
+        """x with some tokens drawn anew, see `streams.replaced`."""
+        return replaced(x, tokens, magnitude, generator)
+
     def initial_state(self, batch: int) -> Any:
         """The state before the first token."""
         return cast(Any, self.module).initial_state(batch)
 
     def doubled(self) -> Subject:
-        """The same module in float64."""
+        """The same module in float64. Raises TypeError where it cannot be copied."""
         twin = Subject(self.module)
+        twin.require_copy()
         twin.module.double()
         return twin
+
+
+class ExactSubject(Subject):
+    """The module in the ring, with random parameters; its streams are ring tensors."""
+
+    def __init__(self, module: nn.Module, generator: torch.Generator) -> None:
+        super().__init__(module)
+        self.require_copy()
+        RingMode.randomize(self.module.double(), generator)
+
+    def outputs(self, streams: Sequence[Tensor], **options: Any) -> Streams:
+        """Outputs, exact."""
+        with RingMode():
+            return super().outputs(streams, **options)
+
+    def stream(
+        self, streams: Sequence[Tensor], state: Any = None, **options: Any
+    ) -> tuple[Streams, Any]:
+        """Outputs and the last state, exact."""
+        with RingMode():
+            return super().stream(streams, state, **options)
+
+    def step(self, streams: Sequence[Tensor], state: Any) -> tuple[Streams, Any]:
+        """One token, exact."""
+        with RingMode():
+            return super().step(streams, state)
+
+    def initial_state(self, batch: int) -> Any:
+        """The state before the first token, exact."""
+        with RingMode():
+            return super().initial_state(batch)
+
+    def replaced(
+        self, x: Tensor, tokens: slice, magnitude: float, generator: torch.Generator
+    ) -> Tensor:
+        """x with random ring elements in some tokens; a ring element has no magnitude."""
+        if not x.is_floating_point():
+            return replaced(x, tokens, magnitude, generator)
+        changed = x.clone()
+        changed[:, tokens] = RingMode.random(changed[:, tokens].shape, generator)
+        return changed
 
 
 def sequences(out: Any, stream: Tensor) -> Streams:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+EXACT = 0.0
+"""In the ring nothing is tolerated."""
+
 FLOAT64 = 1e-12
 """Of the row's maximum: any form of a function in float64 against its token loop in float64."""
 

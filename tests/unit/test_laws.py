@@ -36,7 +36,7 @@ class Mixer(nn.Module):
         self.gate = nn.Linear(WIDTH, 1)
 
     def projections(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        log_decay = F.logsigmoid(self.gate(x))[..., 0]
+        log_decay = F.logsigmoid(self.gate(x) + 4)[..., 0]  # sums of all tokens lose few digits
         return self.query(x), self.key(x), self.value(x), log_decay
 
     def mask(self, time: int, doc: Tensor) -> Tensor:
@@ -209,11 +209,12 @@ def failed(report: Report) -> set[str]:
 
 
 def test_the_causal_module_obeys_every_law() -> None:
-    report = check(Mixer(), inputs(), chunk=16, reference=token_loop, resources_at=512)
+    report = check(Mixer(), inputs(), chunk=16, reference=token_loop, ring=True, resources_at=512)
     assert report.ok, str(report)
     assert {v.law for v in report.verdicts if v.status == "not applicable"} == set()
     assert {v.law for v in report.verdicts} >= {
         *("prefix", "length", "gradient", "batch", "streaming", "stepping", "packing"),
+        *("length, ring", "batch, ring", "streaming, ring", "stepping, ring", "packing, ring"),
         *("no loop", "parallel = recurrent, ring", "parallel = recurrent, float32"),
     }
 
@@ -268,6 +269,32 @@ def test_their_causal_twins_pass(module: nn.Module) -> None:
     report = check(module, inputs(), chunk=16)
     assert report.ok, str(report)
     assert report["streaming"].status == report["packing"].status == "not applicable"
+
+
+@pytest.mark.parametrize(
+    ("module", "law"),
+    [
+        (Forgetful(), "packing, ring"),
+        (LosesState(), "streaming, ring"),
+        (ReadsBeforeWriting(), "stepping, ring"),
+        (PackedStateOfTheWhole(), "packing, ring"),
+        (Layer(lambda x: x - x.mean(1, keepdim=True)), "length, ring"),
+        (Layer(lambda x: x - x.mean(0, keepdim=True)), "batch, ring"),
+    ],
+)
+def test_leaks_are_caught_in_the_ring_too(module: nn.Module, law: str) -> None:
+    assert law in failed(check(module, inputs(), chunk=16, ring=True))
+
+
+def test_what_the_ring_cannot_read_is_not_passed() -> None:
+    report = check(Convolution(2, 0), inputs(), ring=True)
+    assert report["length, ring"].status == "not applicable"
+    assert "aten.convolution" in report["length, ring"].detail
+
+
+def test_leaks_of_large_values_alone_are_found_by_the_prefix_law() -> None:
+    report = check(Layer(lambda x: x * (x.abs().amax(1, keepdim=True) < 50)), inputs(), chunk=16)
+    assert failed(report) == {"prefix"}
 
 
 def test_a_witness_is_one_that_can_be_repeated() -> None:
@@ -334,6 +361,24 @@ def test_checking_changes_nothing_in_the_module() -> None:
     check(module, inputs())
     assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
     assert module.training
+
+
+def test_a_module_that_cannot_be_copied_is_checked_and_never_converted() -> None:
+    class Handle(nn.Module):
+        def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(WIDTH))
+            self.function, self.handle = function, math
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.function(x) * self.scale
+
+    module = Handle(lambda x: x.cumsum(1))
+    report = check(module, inputs(), ring=True)
+    assert report.ok, str(report)
+    assert report["length, ring"].status == "not applicable"
+    assert module.scale.dtype == torch.float32
+    assert "prefix" in failed(check(Handle(lambda x: x.flip(1).cumsum(1)), inputs()))
 
 
 def test_half_precision_inside_is_judged_as_such() -> None:
