@@ -57,6 +57,8 @@ class Error:
 
 def row_maximum(x: Tensor) -> Tensor:
     """max |x| of each token [batch, time], floored by a share of its batch row's; not finite: 0."""
+    if x.numel() == 0:
+        return torch.zeros(x.shape[:2], dtype=torch.float64)
     size = torch.nan_to_num(x.detach().abs().double(), nan=0.0, posinf=0.0, neginf=0.0)
     tokens = size.flatten(2).amax(2) if x.dim() > 2 else size
     return torch.maximum(tokens, ROW_FLOOR * tokens.amax(1, keepdim=True))
@@ -103,9 +105,9 @@ def differences(x: Tensor, y: Tensor) -> Tensor:
 def against(actual: Tensor, expected: Tensor, allowed: Tensor) -> Error:
     """The worst element when each token may differ by `allowed` [batch, time]."""
     gap = differences(actual, expected)
-    tokens = gap.flatten(2).amax(2) if gap.dim() > 2 else gap
-    if tokens.numel() == 0:
+    if gap.numel() == 0:
         return Error(0.0, 0.0, 0, 0)
+    tokens = gap.flatten(2).amax(2) if gap.dim() > 2 else gap
     ratio = torch.where(tokens == 0, 0.0, tokens / allowed)
     place = int(ratio.argmax())
     row, token = divmod(place, tokens.shape[1])
