@@ -26,14 +26,16 @@ class Erase(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         with torch.autocast(v.device.type, enabled=False):
             scores, lower, q, w, k, total = local(chunks, *inputs)
-            solve = inverse(lower)
-            u, w = solve @ chunks.split(v), solve @ w
-            before, last = chunks.walk(
-                lambda s, u, w, k, t: torch.baddbmm(t * s, k.mT, torch.baddbmm(u, w, s, alpha=-1)),
-                *(state, u, w, k, total),
-            )
-            y = torch.baddbmm(u, w, before, alpha=-1)
-            return chunks.join(torch.baddbmm(scores @ y, q, before), v), last, before
+            solve, ys = inverse(lower), list[Tensor]()
+
+            def step(u: Tensor, w: Tensor, k: Tensor, t: Tensor, s: Tensor) -> Tensor:
+                ys.append(torch.baddbmm(u, w, s, alpha=-1))
+                return torch.baddbmm(t * s, k, ys[-1])
+
+            terms = solve @ chunks.split(v), solve @ w, k.mT, total
+            before, last = chunks.walk(step, state, *terms)
+            o = torch.baddbmm(scores @ torch.cat(ys), q, before)
+            return chunks.join(o, v), last, before
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -48,15 +50,19 @@ class Erase(torch.autograd.Function):
         with torch.autocast(v.device.type, enabled=False):
             terms, pullback = torch.func.vjp(partial(ctx.local, chunks), *inputs)
             scores, lower, q, w, k, total = terms
-            solve, d_o = inverse(lower), chunks.split(d_o)
+            solve, d_o, d_ys = inverse(lower), chunks.split(d_o), list[Tensor]()
+
+            def step(
+                d_y: Tensor, w: Tensor, k: Tensor, t: Tensor, d_s: Tensor, d: Tensor
+            ) -> Tensor:
+                d_ys.append(torch.baddbmm(d_y, k, d))
+                return torch.baddbmm(torch.addcmul(d_s, t, d), w, d_ys[-1], alpha=-1)
+
             w = solve @ w
-            y, d_y = torch.baddbmm(solve @ chunks.split(v), w, before, alpha=-1), scores.mT @ d_o
-            after, d_state = chunks.walk(
-                lambda d, y, s, k, w, t: t * d + s - w.mT @ torch.baddbmm(y, k, d),
-                *(d_last, d_y, q.mT @ d_o, k, w, total),
-                back=True,
-            )
-            d_v = solve.mT @ torch.baddbmm(d_y, k, after)
+            y = torch.baddbmm(solve @ chunks.split(v), w, before, alpha=-1)
+            terms = scores.mT @ d_o, w.mT, k, total, q.mT @ d_o
+            after, d_state = chunks.walk(step, d_last, *terms, back=True)
+            d_v = solve.mT @ torch.cat(d_ys[::-1])
             d_total = (before * after).sum_to_size(total.shape)
             d_reads = d_o @ before.mT, -d_v @ before.mT
             d_inputs = pullback((d_o @ y.mT, -d_v @ y.mT, *d_reads, y @ after.mT, d_total))

@@ -6,14 +6,19 @@ import torch
 from torch import Tensor
 
 
-def inverse(lower: Tensor) -> Tensor:
-    """(I + lower)^-1 of strictly lower [N, C, C]: of [[A, 0], [B, D]] from A' and D', -D' B A'."""
-    (count, size, _), h = lower.shape, 1
-    result = lower.new_ones(count, size, 1, 1)
-    while h < size:
-        blocks = lower.view(count, size // h // 2, 2 * h, size // h // 2, 2 * h).diagonal(0, 1, 3)
-        first, second = result.unflatten(1, (-1, 2)).unbind(2)
-        corner = second @ blocks[:, h:, :h].movedim(-1, 1) @ first
-        top = torch.cat([first, torch.zeros_like(first)], -1)
-        result, h = torch.cat([top, torch.cat([-corner, second], -1)], -2), 2 * h
-    return result[:, 0]
+def inverse(lower: Tensor, block: int = 8) -> Tensor:
+    """(I + lower)^-1 of [N, C, C], C a power of two; `lower` is read below its diagonal alone.
+
+    Forward substitution, by rows in the blocks of the diagonal and then by rows of blocks.
+    """
+    count, size, b = len(lower), lower.shape[1], min(block, lower.shape[1])
+    inner = lower.view(count, size // b, b, size // b, b).diagonal(0, 1, 3).movedim(-1, 1)
+    inner, result = inner.reshape(-1, b, b), torch.zeros_like(lower)
+    x = torch.eye(b).to(lower).repeat(len(inner), 1, 1)
+    for i in range(1, b):
+        x[:, i : i + 1, :i] = -inner[:, i : i + 1, :i] @ x[:, :i, :i]
+    for i, n in enumerate(range(0, size, b)):
+        rows, corner = slice(n, n + b), x.view(count, -1, b, b)[:, i]
+        result[:, rows, :n] = -corner @ lower[:, rows, :n] @ result[:, :n, :n]
+        result[:, rows, rows] = corner
+    return result

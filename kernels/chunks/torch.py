@@ -43,9 +43,9 @@ class Chunks:
             x = x.unflatten(0, (-1, self.size))
         else:
             extra = len(self.sizes) * self.size - self.rows.time
-            x = pad(x, (0, 0) * (x.dim() - 2) + (0, extra), value=fill)
+            x = pad(x, (0, 0) * (x.dim() - 2) + (0, extra), value=fill) if extra else x
             x = x.unflatten(1, (-1, self.size)).transpose(0, 1).flatten(0, 1)
-        return x.transpose(1, 2).flatten(0, 1)
+        return x.transpose(1, 2).flatten(0, 1).contiguous()
 
     def join(self, x: Tensor, like: Tensor) -> Tensor:
         """The inverse of split: [chunks * H, size, V] -> [B, T, H, V], of the type of `like`."""
@@ -58,13 +58,17 @@ class Chunks:
     def walk(
         self, step: Callable[..., Tensor], state: Tensor, *terms: Tensor, back: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """state = step(state, terms of a chunk), first to last or back: those met, the last."""
-        state, met = state[self.order].flatten(0, 1).to(terms[0].dtype), []
-        chunks = list(zip(*(x.split(self.sizes) for x in terms), strict=True))
-        for chunk in chunks[::-1] if back else chunks:
-            active = len(chunk[0])
-            met.append(state[:active].clone())
-            state[:active] = step(met[-1], *chunk)
+        """state = step(*terms of a chunk, state), first to last or back: those met, the last."""
+        state = state[self.order].flatten(0, 1).to(terms[0].dtype)
+        live, met = state[:0], list[Tensor]()
+        parts = list(zip(*(x.split(self.sizes) for x in terms), strict=True))
+        for part in parts[::-1] if back else parts:
+            if len(live) != len(part[0]):  # documents begin or end here
+                state[: len(live)] = live
+                live = state[: len(part[0])].clone()
+            met.append(live)
+            live = step(*part, live)
+        state[: len(live)] = live
         return torch.cat(met[::-1] if back else met), state.unflatten(0, (-1, self.heads))[
             self.rank
         ]

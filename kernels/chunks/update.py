@@ -26,14 +26,16 @@ class Update(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         with torch.autocast(v.device.type, enabled=False):
             qk, qu, wk, wu, q, w, k, u, total = local(chunks, *inputs)
-            value, solve = chunks.split(v), inverse(-wu)
-            x, w = solve @ (wk @ value), solve @ w
-            before, last = chunks.walk(
-                lambda s, kv, x, w, u, t: torch.baddbmm(t * s + kv, u.mT, torch.baddbmm(x, w, s)),
-                *(state, k.mT @ value, x, w, u, total),
-            )
-            o = qk @ value + qu @ torch.baddbmm(x, w, before)
-            return chunks.join(torch.baddbmm(o, q, before), v), last, before
+            value, solve, ys = chunks.split(v), inverse(-wu), list[Tensor]()
+
+            def step(x: Tensor, w: Tensor, u: Tensor, t: Tensor, kv: Tensor, s: Tensor) -> Tensor:
+                ys.append(torch.baddbmm(x, w, s))
+                return torch.baddbmm(torch.addcmul(kv, t, s), u, ys[-1])
+
+            terms = solve @ (wk @ value), solve @ w, u.mT, total, k.mT @ value
+            before, last = chunks.walk(step, state, *terms)
+            o = torch.baddbmm(qk @ value + qu @ torch.cat(ys), q, before)
+            return chunks.join(o, v), last, before
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -49,14 +51,19 @@ class Update(torch.autograd.Function):
             terms, pullback = torch.func.vjp(partial(ctx.local, chunks), *inputs)
             qk, qu, wk, wu, q, w, k, u, total = terms
             value, d_o, solve = chunks.split(v), chunks.split(d_o), inverse(-wu)
+            d_ys = list[Tensor]()
+
+            def step(
+                d_y: Tensor, w: Tensor, u: Tensor, t: Tensor, d_s: Tensor, d: Tensor
+            ) -> Tensor:
+                d_ys.append(torch.baddbmm(d_y, u, d))
+                return torch.baddbmm(torch.addcmul(d_s, t, d), w, d_ys[-1])
+
             w = solve @ w
-            y, d_y = torch.baddbmm(solve @ (wk @ value), w, before), qu.mT @ d_o
-            after, d_state = chunks.walk(
-                lambda d, y, s, u, w, t: torch.baddbmm(t * d + s, w.mT, torch.baddbmm(y, u, d)),
-                *(d_last, d_y, q.mT @ d_o, u, w, total),
-                back=True,
-            )
-            z = solve.mT @ torch.baddbmm(d_y, u, after)
+            y = torch.baddbmm(solve @ (wk @ value), w, before)
+            terms = qu.mT @ d_o, w.mT, u, total, q.mT @ d_o
+            after, d_state = chunks.walk(step, d_last, *terms, back=True)
+            z = solve.mT @ torch.cat(d_ys[::-1])
             d_v = torch.baddbmm(qk.mT @ d_o + wk.mT @ z, k, after)
             d_total = (before * after).sum_to_size(total.shape)
             d_scores = d_o @ value.mT, d_o @ y.mT, z @ value.mT, z @ y.mT

@@ -26,7 +26,7 @@ class Write(torch.autograd.Function):
         with torch.autocast(v.device.type, enabled=False):
             scores, q, k, total = local(chunks, *inputs)
             value = chunks.split(v)
-            before, last = chunks.walk(lambda s, kv, t: t * s + kv, state, k.mT @ value, total)
+            before, last = chunks.walk(torch.addcmul, state, k.mT @ value, total)
             return chunks.join(torch.baddbmm(scores @ value, q, before), v), last, before
 
     @staticmethod
@@ -43,9 +43,7 @@ class Write(torch.autograd.Function):
             terms, pullback = torch.func.vjp(partial(ctx.local, chunks), *inputs)
             scores, q, k, total = terms
             value, d_o = chunks.split(v), chunks.split(d_o)
-            after, d_state = chunks.walk(
-                lambda d, qo, t: t * d + qo, d_last, q.mT @ d_o, total, back=True
-            )
+            after, d_state = chunks.walk(torch.addcmul, d_last, q.mT @ d_o, total, back=True)
             d_v = torch.baddbmm(scores.mT @ d_o, k, after)
             d_total = (before * after).sum_to_size(total.shape)
             d_inputs = pullback((d_o @ value.mT, d_o @ before.mT, value @ after.mT, d_total))

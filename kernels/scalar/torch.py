@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..chunks.inverse import inverse
 from ..chunks.torch import Chunks
 from ..chunks.write import Write
 from ..rows.torch import Rows
+from .decays import Decays
 
 READ_PRE = False
 
@@ -16,7 +16,7 @@ READ_PRE = False
 def scalar_terms(chunks: Chunks, q: Tensor, k: Tensor, a: Tensor) -> tuple[Tensor, ...]:
     """Scores, reads, writes and decay of every chunk."""
     q, k, a = chunks.split(q), chunks.split(k), chunks.split(a, 1.0)
-    decay = inverse(-a[:, 1:].diag_embed(-1))
+    decay = Decays.apply(a)
     start = decay[:, :, :1] * a[:, :1, None]
     after, total = decay[:, -1, :, None], start[:, -1:]
     if READ_PRE:

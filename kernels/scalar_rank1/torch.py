@@ -6,9 +6,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..chunks.erase import Erase
-from ..chunks.inverse import inverse
 from ..chunks.torch import Chunks
 from ..rows.torch import Rows
+from ..scalar.decays import Decays
 
 READ_PRE = False
 DECAYED = True
@@ -19,7 +19,7 @@ def scalar_rank1_terms(
 ) -> tuple[Tensor, ...]:
     """Scores, erase scores, reads, erase reads, writes and decay of every chunk."""
     q, k, w, a = chunks.split(q), chunks.split(k), chunks.split(w), chunks.split(a, 1.0)
-    decay = inverse(-a[:, 1:].diag_embed(-1))
+    decay = Decays.apply(a)
     start = decay[:, :, :1] * a[:, :1, None]
     after, total = decay[:, -1, :, None], start[:, -1:]
     if READ_PRE:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..chunks.inverse import inverse
 from ..chunks.torch import Chunks
 from ..chunks.update import Update
 from ..rows.torch import Rows
+from ..scalar.decays import Decays
 
 READ_PRE = False
 DECAYED = True
@@ -23,7 +23,7 @@ def scalar_rank1_untied_terms(
     """Scores of reads and erase reads with writes and erases, these four, and the decay."""
     q, k, u, w = (chunks.split(x) for x in (q, k, u, w))
     a = chunks.split(a, 1.0)
-    decay = inverse(-a[:, 1:].diag_embed(-1))
+    decay = Decays.apply(a)
     start = decay[:, :, :1] * a[:, :1, None]
     after, total = decay[:, -1, :, None], start[:, -1:]
     if READ_PRE:
