@@ -60,7 +60,9 @@ class Function:
     losses: tuple[Node, ...] = ()
     claims: tuple[ClaimInfo, ...] = ()
     defaults: dict[str, Size] = field(default_factory=dict[str, Size])
+    # names: the last binding of each name; hints: the name that each node was first bound to
     names: dict[str, Node] = field(default_factory=dict[str, Node])
+    hints: dict[Node, str] = field(default_factory=dict[Node, str])
     spans: dict[Node, Any] = field(default_factory=dict[Node, Any])
     polymorphic: bool = False
     source: Any = None

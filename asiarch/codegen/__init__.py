@@ -1,0 +1,1 @@
+"""From typed functions to running modules: plan, writer, one file per backend."""

@@ -1,0 +1,282 @@
+"""The plan of one module: its flat graph as a list of steps. Backends print plans and decide nothing.
+
+Kernel: a recurrence in normal form. Cell: states that only a loop over tokens computes. Part: a call or
+a stack of layers that becomes a module of its own. Let: a pure node. Operands come before users.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from asiarch.ir.flatten import flatten
+from asiarch.ir.function import Function, StateInfo
+from asiarch.ir.interpreter import Group, schedule
+from asiarch.ir.node import Node, make, topological
+from asiarch.ir.recurrence import Recurrence, classify
+from asiarch.ir.types import Type
+
+FUSED = frozenset({"silu", "swish", "gelu", "l2norm", "rmsnorm", "layernorm", "conv"})
+"""Definitions that backends spell as one call; every other one is inlined."""
+
+IN_CELL = frozenset({"window", "cumulative", "attend", "whole", "call", "loop", "gather"})
+"""What a token loop of a backend cannot hold."""
+
+
+class Unsupported(Exception):
+    """A program that no backend of this kind runs; the message says what and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Gives every read of one state, and the state after the last token."""
+
+    recurrence: Recurrence
+    name: str
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """`outside`: streams cut at the token; `outputs`: nodes of the group that others use."""
+
+    recurrence: Recurrence
+    outside: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A call or loop node that is a module (or a list of layers) of its own."""
+
+    node: Node
+
+
+Step: TypeAlias = Let | Kernel | Cell | Part
+
+
+@dataclass(slots=True)
+class Plan:
+    """`function` is flat but for its parts; `provided` maps a read to the step that gives it."""
+
+    function: Function
+    steps: list[Step] = field(default_factory=list[Step])
+    recurrences: list[Recurrence] = field(default_factory=list[Recurrence])
+
+
+def make_plan(function: Function, chunk: int | None = None) -> Plan:
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
+    flat = _carry_delays(flatten(function, keep=_keeps(function)))
+    refuse(flat)
+    plan = Plan(flat)
+    groups = [s for s in schedule(flat) if isinstance(s, Group)]
+    plan.recurrences = [_dress(flat, classify(flat, g)) for g in groups]
+    _Order(plan, chunk).run()
+    return plan
+
+
+def _keeps(function: Function):  # noqa: ANN202
+    """Calls that stay: fused definitions, and operators with parameters, unless they read a state."""
+
+    def keep(node: Node) -> bool:
+        if _reads_state(node):
+            return False
+        if node.op == "loop":
+            return any(_has_params(f) for f in node.attr("bodies"))
+        callee: Function = node.attr("function")
+        if callee.polymorphic:
+            return callee.name in FUSED
+        return _has_params(callee)
+
+    return keep
+
+
+def _reads_state(node: Node) -> bool:
+    return any(n.op == "state" for n in topological(node.args))
+
+
+def _has_params(function: Function) -> bool:
+    return bool(function.params) or any(_has_params(f) for _, f in function.children())
+
+
+def refuse(flat: Function) -> None:
+    """Whole-sequence reductions run in a loss only."""
+    for node in topological([*flat.outputs, *(s.update for s in flat.states)]):
+        if node.op == "whole":
+            raise Unsupported(
+                f"`{node.attr('which')}[time]` reads every token of the sequence: it is in the reference "
+                "and the analyses only; a running form is `cummean[time](x)`, `cumsum[time](x)`"
+            )
+        if node.op == "delay" and node.attr("steps") < 0:
+            raise Unsupported(f"`x[t+{-node.attr('steps')}]` reads the future: it runs in a loss only")
+
+
+# -- delays on a cycle ------------------------------------------------------------------------------
+
+
+def _carry_delays(flat: Function) -> Function:
+    """A delay of a node of a recurrent group becomes a chain of states: a token loop holds no history."""
+    groups = [s for s in schedule(flat) if isinstance(s, Group)]
+    delays = [(n, g) for g in groups for n in g.nodes if n.op == "delay" and n.args[0] in g.nodes]
+    if not delays:
+        return flat
+    from asiarch.ir.rules import number
+
+    states = list(flat.states)
+    new: dict[Node, Node] = {}
+    for node, _ in delays:
+        source = node.args[0]
+        for _ in range(node.attr("steps")):
+            leaf = make("state", (), Type("seq", source.type.axes), name=f"delay.{len(states)}",
+                        serial=len(states), of=flat.name)  # fmt: skip
+            states.append(StateInfo(leaf.attr("name"), leaf, number(0), source))
+            source = leaf
+        new[node] = source
+    return _replaced(flat, new, states)
+
+
+def _replaced(flat: Function, new: dict[Node, Node], states: Iterable[StateInfo]) -> Function:
+    done: dict[Node, Node] = {}
+    states = list(states)
+    roots = [*flat.roots(), *(s.update for s in states), *(s.leaf for s in states)]
+    for node in topological(roots):
+        if node in new:
+            done[node] = new[node]
+            continue
+        args = tuple(done[a] for a in node.args)
+        done[node] = node if args == node.args else make(node.op, args, node.type, **dict(node.attrs))
+    out = Function(**{f: getattr(flat, f) for f in Function.__dataclass_fields__})
+    out.outputs = tuple(done[o] for o in flat.outputs)
+    out.losses = tuple(done[o] for o in flat.losses)
+    out.states = tuple(
+        StateInfo(s.name, s.leaf, done.get(s.initial, s.initial), done.get(s.update, s.update))
+        for s in states
+    )
+    out.names = {name: done.get(node, node) for name, node in flat.names.items()}
+    out.spans = {done.get(node, node): span for node, span in flat.spans.items()}
+    return out
+
+
+# -- recurrences ------------------------------------------------------------------------------------
+
+
+def _dress(flat: Function, found: Recurrence) -> Recurrence:
+    if found.kernel:
+        return found
+    for node in found.group.nodes:
+        if node.op in IN_CELL:
+            raise Unsupported(
+                f"`{node.op}` on the cycle of state `{found.states[0].name}` has no kernel in this backend; "
+                "the reference runs it"
+            )
+    return found
+
+
+KERNELS = {
+    "identity": ("identity", 64),
+    "scalar": ("scalar", 64),
+    "diagonal": ("diagonal", 32),
+    "identity+rank1": ("identity_rank1", 32),
+    "scalar+rank1": ("scalar_rank1", 32),
+    "diagonal+rank1": ("diagonal_rank1", 32),
+}
+
+
+# -- order ------------------------------------------------------------------------------------------
+
+
+class _Order:
+    """Demand-driven: a step is listed once everything it needs is."""
+
+    def __init__(self, plan: Plan, chunk: int | None) -> None:
+        self.plan, self.chunk = plan, chunk
+        self.done: set[object] = set()
+        self.provider: dict[Node, Step] = {}
+        for recurrence in plan.recurrences:
+            self._provide(recurrence)
+
+    def _provide(self, found: Recurrence) -> None:
+        if found.kernel:
+            name, default = KERNELS[found.cls]
+            step: Step = Kernel(found, name, self.chunk or default)
+            for read in found.reads:
+                self.provider[read.node] = step
+            self.provider.setdefault(found.states[0].update, step)
+            return
+        inside = {*found.group.nodes, *(s.leaf for s in found.states)}
+        outside: list[Node] = []
+        for node in found.group.nodes:
+            outside += [a for a in node.args if a not in inside and a not in outside]
+        used = self._used(inside, found)
+        step = Cell(found, tuple(outside), tuple(used))
+        for node in inside:
+            self.provider[node] = step
+
+    def _used(self, inside: set[Node], found: Recurrence) -> list[Node]:
+        flat = self.plan.function
+        used: list[Node] = []
+        for node in topological(flat.roots()):
+            if node in inside:
+                continue
+            used += [a for a in node.args if a in inside and a not in used]
+        used += [o for o in (*flat.outputs, *flat.losses) if o in inside and o not in used]
+        mine = {s.leaf for s in found.states}
+        for state in flat.states:
+            if state.leaf not in mine and state.update in inside and state.update not in used:
+                used.append(state.update)
+        return used
+
+    def run(self) -> None:
+        flat = self.plan.function
+        for root in (*flat.outputs, *flat.losses):
+            self.need(root)
+        for recurrence in self.plan.recurrences:
+            for state in recurrence.states:
+                self.need(state.update)
+
+    def need(self, node: Node) -> None:
+        step = self.provider.get(node)
+        if step is not None:
+            self._need_step(step)
+            return
+        if node in self.done:
+            return
+        self.done.add(node)
+        for arg in node.args:
+            self.need(arg)
+        if node.op == "call" and not node.attr("function").polymorphic or node.op == "loop":
+            self.plan.steps.append(Part(node))
+        else:
+            self.plan.steps.append(Let(node))
+
+    def _need_step(self, step: Step) -> None:
+        if id(step) in self.done:
+            return
+        self.done.add(id(step))
+        for node in needs(step):
+            self.need(node)
+        self.plan.steps.append(step)
+
+
+def needs(step: Step) -> list[Node]:
+    """What must be computed before a step."""
+    match step:
+        case Let(node) | Part(node):
+            return list(node.args)
+        case Cell():
+            return [*step.outside, *(s.initial for s in step.recurrence.states)]
+        case Kernel():
+            found = step.recurrence
+            out = [n for pair in found.writes for n in pair]
+            for erase in found.erases:
+                out += [erase.w] if erase.tied else [erase.u, erase.w]
+            out += [r.q for r in found.reads]
+            out += [found.decay] if found.decay is not None else []
+            return [*out, *(s.initial for s in found.states)]

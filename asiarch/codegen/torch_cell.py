@@ -1,0 +1,128 @@
+"""States that no class kernel computes: a function of one token, and a loop over tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asiarch.codegen.plan import Cell
+from asiarch.codegen.torch_expr import Expressions, Text
+from asiarch.codegen.torch_fused import fused_text
+from asiarch.codegen.writer import Names
+from asiarch.ir.node import Node
+
+if TYPE_CHECKING:
+    from asiarch.codegen.torch_module import ModuleWriter
+
+
+def print_cell(module: ModuleWriter, step: Cell) -> None:
+    """`def cell(...)`, then outputs and last states by `scan`."""
+    found, w = step.recurrence, module.writer
+    module.kernels.need("scan/torch.py")
+    lead = module._first_stream()
+    streams = [n for n in step.outside if n.type.stream]
+    keys = [module.state_key(s.name, _initial(module, s.leaf, s.initial)) for s in found.states]
+    cell = module.names.fresh("cell")
+    inner = Expressions(module.plan.function, like=module.expr.like, lead=1)
+    inner.helpers = module.expr.helpers
+    inner.special = lambda node: fused_text(inner, node.args[0])
+    names = Names(set(module.names.taken))
+    inner.names.update({n: module.expr.of(n) for n in step.outside if not n.type.stream})
+    states = _declare(inner, names, [(s.leaf, s.name) for s in found.states])
+    hints = module.plan.function.hints
+    tokens = _declare(inner, names, [(n, hints.get(n) or _label(module, n)) for n in streams])
+    stream_texts = [module.expr.whole_stream(n, lead) for n in streams]
+    with w.block(f"def {cell}(state: Any, token: Any) -> Any:"):
+        w.line(f"{_tuple(states)} = state")
+        if tokens:
+            w.line(f"{_tuple(tokens)} = token")
+        _body(module, step, inner, names)
+        updates = [_full(inner, s.update, s.leaf) for s in found.states]
+        outputs = [inner.of(n).text for n in step.outputs]
+        w.line(f"return {_tuple(updates)}, {_tuple(outputs)}")
+    w.line()
+    _call(module, step, cell, keys, stream_texts, lead)
+
+
+def _label(module: ModuleWriter, node: Node) -> str:
+    text = module.expr.of(node).text
+    return text if text.isidentifier() else "x"
+
+
+def _declare(inner: Expressions, names: Names, wanted: list[tuple[Node, str]]) -> list[str]:
+    out: list[str] = []
+    for node, wish in wanted:
+        name = names.fresh(f"{wish.replace('.', '_')}_t" if not wish.endswith("_t") else wish)
+        inner.names[node] = Text(name)
+        out.append(name)
+    return out
+
+
+def _tuple(items: list[str]) -> str:
+    return f"({', '.join(items)}{',' if len(items) == 1 else ''})" if items else "()"
+
+
+def _body(module: ModuleWriter, step: Cell, inner: Expressions, names: Names) -> None:
+    group = step.recurrence.group.nodes
+    uses: dict[Node, int] = {}
+    for node in group:
+        for arg in node.args:
+            uses[arg] = uses.get(arg, 0) + 1
+    for node in (*step.outputs, *(s.update for s in step.recurrence.states)):
+        uses[node] = uses.get(node, 0) + 1
+    for node in group:
+        hint = module.plan.function.hints.get(node)
+        text = inner.of(node)
+        if hint is None and uses.get(node, 0) <= 1 and len(text.text) < 72:
+            continue
+        name = names.fresh(hint or "x")
+        module.writer.line(f"{name} = {text.text}")
+        inner.names[node] = Text(name)
+
+
+def _full(inner: Expressions, update: Node, leaf: Node) -> str:
+    """The next state, whatever its operands, in the state's own shape."""
+    text = inner.of(update)
+    if update.type.stream and not update.type.positional:
+        return text.text
+    return f"{inner.spread(text, update.type, leaf.type.axes).atom}.expand_as({inner.of(leaf).text})"
+
+
+def _initial(module: ModuleWriter, leaf: Node, start: Node) -> str:
+    sizes = [module.expr.size(a) for a in leaf.type.axes]
+    if start.op == "size" and start.attr("value").constant == 0:
+        return module.zeros("batch", *sizes)
+    text = module.expr.spread(module.expr.of(start), start.type, leaf.type.axes)
+    return f"{text.atom}.expand(batch{', -1' * len(sizes)})"
+
+
+def _call(
+    module: ModuleWriter, step: Cell, cell: str, keys: list[str], streams: list[str], lead: str
+) -> None:
+    w, expr = module.writer, module.expr
+    found = step.recurrence
+    starts: list[str] = []
+    for state, key in zip(found.states, keys, strict=True):
+        initial = _initial(module, state.leaf, state.initial)
+        initial = initial.replace("zeros(batch", f"{expr.like}.new_zeros(rows.count").replace(
+            "expand(batch", "expand(rows.count"
+        )
+        starts.append(f'state.get("{key}", {initial})')
+    outputs: list[str] = []
+    for node in step.outputs:
+        name = module.names.fresh(module.plan.function.hints.get(node) or "h")
+        expr.names[node] = Text(name)
+        outputs.append(name)
+    lasts = [f'after["{k}"]' for k in keys]
+    w.line(f"start = {_tuple(starts)}")
+    if not streams:
+        streams = [lead]
+        w.line(f"{_tuple(outputs)}, {_tuple(lasts)} = scan(lambda s, _: {cell}(s, ()), start, ({lead},), rows)")
+        return
+    target = f"{_tuple(outputs)}, {_tuple(lasts)}"
+    call = f"scan({cell}, start, {_tuple(streams)}, rows)"
+    if len(f"{target} = {call}") > w.room:
+        w.line(f"({target}) = (")
+        w.line(f"    {call}")
+        w.line(")")
+    else:
+        w.line(f"{target} = {call}")

@@ -1,0 +1,394 @@
+"""Nodes as torch expressions. A stream is `[batch, time, *axes]` (in a cell: `[batch, *axes]`).
+
+Layout is decided here and nowhere else: operands are aligned by axis name, with `None` where one is
+missing and a permutation where the order differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from asiarch.ir.function import Function
+from asiarch.ir.node import Node
+from asiarch.ir.primitive import lookup
+from asiarch.ir.types import Type
+
+ATOM = 100
+_PRECEDENCE = {"or": 4, "and": 5, "less": 6, "less_equal": 6, "equal": 6, "not_equal": 6,
+               "add": 20, "sub": 20, "mul": 30, "div": 30, "pow": 50, "not": 40}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An expression and how tightly it binds."""
+
+    text: str
+    precedence: int = ATOM
+
+    def within(self, precedence: int) -> str:
+        return self.text if self.precedence >= precedence else f"({self.text})"
+
+    @property
+    def atom(self) -> str:
+        return self.within(ATOM)
+
+
+@dataclass(slots=True)
+class Expressions:
+    """Prints nodes of one flat function. `names` holds nodes that are variables by now.
+
+    lead: leading dimensions of a stream (2, or 1 inside a cell). like: a tensor whose dtype and device
+    new tensors take. special: printing of what needs more than an expression (calls, stateful nodes).
+    """
+
+    function: Function
+    like: str
+    lead: int = 2
+    names: dict[Node, Text] = field(default_factory=dict[Node, Text])
+    special: Callable[[Node], Text] | None = None
+    helpers: set[str] = field(default_factory=set[str])
+    draw_like: str = ""
+
+    # -- sizes -----------------------------------------------------------------------------------
+
+    def size(self, axis: str) -> int:
+        value = self.function.axes[axis].integer
+        if value is None:
+            raise ValueError(f"axis {axis} has no number")
+        return value
+
+    def sizes(self, axes: Sequence[str]) -> str:
+        numbers = [str(self.size(a)) for a in axes]
+        return f"({numbers[0]},)" if len(numbers) == 1 else f"({', '.join(numbers)})"
+
+    def leading(self, kind: Type) -> int:
+        return self.lead if kind.stream else 0
+
+    # -- nodes -----------------------------------------------------------------------------------
+
+    def of(self, node: Node) -> Text:
+        found = self.names.get(node)
+        if found is not None:
+            return found
+        match node.op:
+            case "size" | "const":
+                return literal(node)
+            case "contract":
+                return self._contract(node)
+            case "sum" | "amax" | "amin":
+                return self._reduce(node)
+            case "softmax" | "cumsum" | "topk":
+                return self._keep(node)
+            case "expand" | "stack" | "pick" | "split" | "merge" | "rename" | "order":
+                return self._move(node)
+            case "index":
+                size = self.size(node.type.axes[0])
+                return Text(f"torch.arange({size}, dtype={self.like}.dtype, device={self.like}.device)")
+            case "gather":
+                return self._gather(node)
+            case "draw":
+                return self._draw(node)
+            case "dropout":
+                rate = float(node.attr("rate").constant)
+                return Text(f"F.dropout({self.of(node.args[0]).text}, {rate}, self.training)")
+            case _ if lookup(node.op).kind == "pointwise":
+                return self._pointwise(node)
+            case _:
+                if self.special is None:
+                    raise ValueError(f"no expression for {node!r}")
+                return self.special(node)
+
+    def _pointwise(self, node: Node) -> Text:
+        precedence = _PRECEDENCE.get(node.op, ATOM)
+        if node.op == "sub" and _zero(node.args[0]):
+            return Text(f"-{self.fit(node.args[1], node.type.axes).within(45)}", 40)
+        if node.op == "pow":
+            base, exponent = (self.fit(a, node.type.axes) for a in node.args)
+            if self._all_static(node.args):
+                return Text(f"{base.within(51)} ** {exponent.within(50)}", 50)
+            return Text(f"{base.within(51)} ** {exponent.within(50)}", 50)
+        if node.op in ("maximum", "minimum"):
+            return self._extreme(node)
+        spelling = lookup(node.op).spelling["torch"]
+        parts = [self.fit(a, node.type.axes) for a in node.args]
+        if precedence == ATOM:
+            twice = any(spelling.count(f"{{{i}}}") > 1 for i in range(len(parts)))
+            tight = twice or not spelling.rstrip(")").endswith("}")
+            texts = [p.atom if tight else p.text for p in parts]
+            if node.op == "select":
+                texts = [self._condition(node.args[0], node.type.axes), *self._branches(parts[1:])]
+            elif spelling.startswith("torch.") and node.args[0].op in ("size", "const"):
+                texts[0] = f"{self.like}.new_tensor({texts[0]})"
+            return Text(spelling.format(*texts))
+        if len(parts) == 1:
+            return Text(spelling.format(parts[0].within(precedence)), precedence)
+        right = precedence + 1 if node.op in ("sub", "div", "mod") else precedence
+        if node.op in ("less", "less_equal", "equal", "not_equal", "and", "or"):
+            return Text(spelling.format(*(p.within(ATOM) for p in parts)), precedence)
+        return Text(spelling.format(parts[0].within(precedence), parts[1].within(right)), precedence)
+
+    def _all_static(self, nodes: Sequence[Node]) -> bool:
+        return all(n.op in ("size", "const") for n in nodes)
+
+    def _extreme(self, node: Node) -> Text:
+        """max or min; of a number as a clamp."""
+        x, y = node.args
+        if x.op in ("size", "const"):
+            x, y = y, x
+        if y.op in ("size", "const"):
+            side = "min" if node.op == "maximum" else "max"
+            return Text(f"{self.fit(x, node.type.axes).atom}.clamp({side}={self.of(y).text})")
+        parts = [self.fit(a, node.type.axes).text for a in (x, y)]
+        return Text(f"torch.{node.op}({', '.join(parts)})")
+
+    def _condition(self, node: Node, axes: tuple[str, ...]) -> str:
+        text = self.fit(node, axes)
+        return text.text if node.type.boolean else f"{text.atom} != 0"
+
+    def _branches(self, parts: Sequence[Text]) -> list[str]:
+        return [p.text for p in parts]
+
+    # -- alignment -------------------------------------------------------------------------------
+
+    def fit(self, node: Node, axes: tuple[str, ...]) -> Text:
+        """The node broadcast against `axes`: permuted, and `None` for each missing axis."""
+        return self.place(self.of(node), node.type, axes)
+
+    def place(self, text: Text, kind: Type, axes: tuple[str, ...]) -> Text:
+        if kind.axes == axes or (not kind.axes and not kind.stream):
+            return text
+        present = tuple(a for a in axes if a in kind.axes)
+        text = self.permute(text, kind, present)
+        marks = [":" if a in kind.axes else "None" for a in axes]
+        if not kind.stream:
+            while marks and marks[0] == "None":
+                marks.pop(0)
+        if "None" not in marks:
+            return text
+        if kind.stream or marks[0] == "None":
+            return Text(f"{text.atom}[..., {', '.join(_trim(marks))}]")
+        return Text(f"{text.atom}[..., {', '.join(_trim(marks))}]")
+
+    def permute(self, text: Text, kind: Type, axes: tuple[str, ...]) -> Text:
+        if kind.axes == axes:
+            return text
+        if len(axes) >= 2 and axes[:-2] == kind.axes[:-2] and axes[-2:] == kind.axes[:-3:-1]:
+            return Text(f"{text.atom}.mT")
+        lead = self.leading(kind)
+        order = [*range(lead), *(lead + kind.axes.index(a) for a in axes)]
+        return Text(f"{text.atom}.permute({', '.join(map(str, order))})")
+
+    # -- contraction -----------------------------------------------------------------------------
+
+    def _contract(self, node: Node) -> Text:
+        over = node.attr("over")
+        left, right = node.args
+        if not over:
+            parts = [self.fit(a, node.type.axes).within(30) for a in (left, right)]
+            return Text(" * ".join(parts), 30)
+        product = self._matmul(left, right, over, node.type.axes)
+        if product is not None:
+            return product
+        if left.type.axes == right.type.axes and left.type.axes[-len(over) :] == over:
+            dims = _dims(left.type, over)
+            inner = f"{self.of(left).within(30)} * {self.of(right).within(30)}"
+            return Text(f"({inner}).sum({dims})")
+        return self._einsum(node)
+
+    def _matmul(
+        self, x: Node, weight: Node, over: tuple[str, ...], out: tuple[str, ...]
+    ) -> Text | None:
+        """A stream's last axes against a Tensor's first (or last): one matrix product."""
+        n = len(over)
+        if weight.type.stream or not x.type.stream or x.type.axes[-n:] != over:
+            return None
+        w = weight.type.axes
+        if set(x.type.axes[:-n]) & set(w):
+            return None
+        left = self.of(x).within(30)
+        if n > 1:
+            left = f"{self.of(x).atom}.flatten(-{n})"
+        if w[:n] == over:
+            rest = w[n:]
+            right = self.of(weight).atom
+            if n > 1:
+                right = f"{right}.flatten(0, {n - 1})"
+        elif w[-n:] == over and len(w) == 2 and n == 1:
+            rest, right = w[:-1], f"{self.of(weight).atom}.mT"
+        else:
+            return None
+        if out[len(x.type.axes) - n :] != rest:
+            return None
+        if len(rest) == 1:
+            return Text(f"{left} @ {right}", 30)
+        if not rest:
+            return Text(f"{left} @ {right}", 30)
+        return Text(f"({left} @ {right}.flatten(1)).unflatten(-1, {self.sizes(rest)})")
+
+    def _einsum(self, node: Node) -> Text:
+        letters = _letters([*node.args[0].type.axes, *node.args[1].type.axes])
+        lead = "bt"[: self.lead]
+
+        def names(kind: Type) -> str:
+            return (lead if kind.stream else "") + "".join(letters[a] for a in kind.axes)
+
+        sides = ",".join(names(a.type) for a in node.args)
+        parts = [self.whole(a) for a in node.args]
+        return Text(f'torch.einsum("{sides}->{names(node.type)}", {", ".join(parts)})')
+
+    def whole(self, node: Node) -> str:
+        """A node's text where it must have its real shape: numbers and positions become tensors."""
+        text = self.of(node)
+        if node.op in ("size", "const"):
+            return f"{self.like}.new_tensor({text.text})"
+        return text.text
+
+    def whole_stream(self, node: Node, lead: str) -> str:
+        """A stream with its full leading dimensions, as kernels want it."""
+        text = self.of(node)
+        if node.type.stream and not node.type.positional:
+            return text.text
+        ones = ", ".join(["-1"] * len(node.type.axes))
+        plain = Text(self.whole(node))
+        shape = f"*{lead}.shape[:{self.lead}]"
+        return f"{plain.atom}.expand({shape}{', ' + ones if ones else ''})"
+
+    def spread_stream(self, node: Node, lead: str) -> str:
+        """A result: a Tensor or a positional value is repeated for every token."""
+        return self.whole_stream(node, lead)
+
+    # -- axes ------------------------------------------------------------------------------------
+
+    def _reduce(self, node: Node) -> Text:
+        x = node.args[0]
+        return Text(f"{self.of(x).atom}.{node.op}({_dims(x.type, node.attr('over'))})")
+
+    def _keep(self, node: Node) -> Text:
+        x, over = node.args[0], node.attr("over")
+        text = self.of(x)
+        if len(over) > 1:
+            return self._softmax_many(node)
+        dim = x.type.axes.index(over[0]) - len(x.type.axes)
+        match node.op:
+            case "softmax":
+                return Text(f"{text.atom}.softmax({dim})")
+            case "cumsum":
+                return Text(f"{text.atom}.cumsum({dim})")
+            case _:
+                self.helpers.add("keep_top")
+                count = int(node.attr("count").integer)
+                return Text(f"keep_top({text.text}, {count}, {dim})")
+
+    def _softmax_many(self, node: Node) -> Text:
+        x, over = node.args[0], node.attr("over")
+        kept = tuple(a for a in x.type.axes if a not in over)
+        moved = self.permute(self.of(x), x.type, kept + over)
+        flat = f"{moved.atom}.flatten(-{len(over)}).softmax(-1).unflatten(-1, {self.sizes(over)})"
+        return self.permute(Text(flat), x.type.with_axes(kept + over), x.type.axes)
+
+    def _move(self, node: Node) -> Text:
+        x = node.args[0]
+        match node.op:
+            case "rename":
+                return self.of(x)
+            case "order":
+                return self.permute(self.of(x), x.type, node.type.axes)
+            case "expand":
+                return self.spread(self.of(x), x.type, node.type.axes)
+            case "split":
+                dim = x.type.axes.index(node.attr("axis")) - len(x.type.axes)
+                return Text(f"{self.of(x).atom}.unflatten({dim}, {self.sizes(node.attr('parts'))})")
+            case "merge":
+                return Text(f"{self.of(x).atom}.flatten(-{len(node.attr('parts'))})")
+            case "pick":
+                dim = x.type.axes.index(node.attr("axis")) - len(x.type.axes)
+                index = node.attr("index").integer
+                if dim == -1:
+                    return Text(f"{self.of(x).atom}[..., {index}]")
+                return Text(f"{self.of(x).atom}.select({dim}, {index})")
+            case _:
+                return self._stack(node)
+
+    def _stack(self, node: Node) -> Text:
+        parts = [self.whole(a) for a in node.args]
+        dim = -1 - (len(node.type.axes) - 1)
+        mixed = len({a.type.stream for a in node.args}) > 1 or any(
+            a.type.positional and a.type.stream for a in node.args
+        )
+        joined = ", ".join(parts)
+        if mixed:
+            return Text(f"torch.stack(torch.broadcast_tensors({joined}), {dim})")
+        return Text(f"torch.stack(({joined}{',' if len(parts) == 1 else ''}), {dim})")
+
+    def spread(self, text: Text, kind: Type, axes: tuple[str, ...]) -> Text:
+        """The node with every missing axis at its size."""
+        placed = self.place(text, kind, axes)
+        if all(a in kind.axes for a in axes):
+            return placed
+        if not kind.axes and not kind.stream:
+            return Text(f"{self.like}.new_full({self.sizes(axes)}, {text.text})")
+        sizes = [str(self.size(a)) if a not in kind.axes else "-1" for a in axes]
+        if not kind.stream:
+            return Text(f"{placed.atom}.expand({', '.join(sizes)})")
+        return Text(f"{placed.atom}.expand({', '.join(['-1'] * self.lead + sizes)})")
+
+    def _gather(self, node: Node) -> Text:
+        table, ids = node.args
+        place = table.type.axes.index(node.attr("axis"))
+        text = self.of(table)
+        if place:
+            text = Text(f"{text.atom}.movedim({place}, 0)")
+        if len(table.type.axes) == 2:
+            return Text(f"F.embedding({self.of(ids).text}, {text.text})")
+        return Text(f"{text.atom}[{self.of(ids).text}]")
+
+    def _draw(self, node: Node) -> Text:
+        """A draw for every entry of the parameter that is initialised."""
+        like = self.draw_like
+        if node.attr("which") == "normal":
+            return Text(f"torch.randn_like({like}) * {self.of(node.args[0]).within(31)}", 30)
+        low, high = (self.of(a).text for a in node.args)
+        return Text(f"torch.empty_like({like}).uniform_({low}, {high})")
+
+
+def literal(node: Node) -> Text:
+    """A number as Python writes it, exact where it is."""
+    value = node.attr("value")
+    if node.op == "const":
+        return Text(repr(value), ATOM if value >= 0 else 40)
+    number: Fraction = value.constant
+    if number.denominator == 1:
+        return Text(str(number.numerator), ATOM if number >= 0 else 40)
+    return Text(repr(float(number)), ATOM if number >= 0 else 40)
+
+
+def _zero(node: Node) -> bool:
+    return node.op == "size" and node.attr("value").constant == 0
+
+
+def _trim(marks: list[str]) -> list[str]:
+    """`[..., :, None]` is `[..., None]`: leading full slices go."""
+    while len(marks) > 1 and marks[0] == ":":
+        marks = marks[1:]
+    return marks
+
+
+def _dims(kind: Type, over: Sequence[str]) -> str:
+    numbers = sorted(kind.axes.index(a) - len(kind.axes) for a in over)
+    return str(numbers[0]) if len(numbers) == 1 else f"({', '.join(map(str, numbers))})"
+
+
+def _letters(axes: Sequence[str]) -> Mapping[str, str]:
+    """One letter per axis, its own first letter if it can be."""
+    out: dict[str, str] = {}
+    taken = set("bt")
+    for axis in axes:
+        if axis in out:
+            continue
+        wishes = [c for c in axis.lower() if c.isalpha()] + list("abcdefghijklmnopqrstuvwxyz")
+        letter = next(c for c in wishes if c not in taken)
+        out[axis] = letter
+        taken.add(letter)
+    return out

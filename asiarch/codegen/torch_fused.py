@@ -1,0 +1,124 @@
+"""Fused spellings of library definitions. The laws prove each equal to the definition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asiarch.codegen.torch_expr import Expressions, Text
+from asiarch.ir.function import Function
+from asiarch.ir.node import Node, make, topological
+
+if TYPE_CHECKING:
+    from asiarch.codegen.torch_module import ModuleWriter
+
+
+def fused_text(expr: Expressions, call: Node) -> Text:
+    """The expression of a call of a fused definition (convolutions are statements)."""
+    function: Function = call.attr("function")
+    x = call.args[0]
+    text = expr.of(x)
+    match function.name:
+        case "silu" | "swish":
+            return Text(f"F.silu({text.text})")
+        case "gelu":
+            return Text(f"F.gelu({text.text})")
+        case "l2norm":
+            return _l2norm(expr, call, text)
+        case "rmsnorm":
+            return _norm(expr, call, text, "rms_norm")
+        case "layernorm":
+            return _norm(expr, call, text, "layer_norm")
+        case _:
+            raise ValueError(f"no fused spelling of {function.name}")
+
+
+def _over(call: Node) -> tuple[str, ...]:
+    """The axes that a norm runs over, in the caller's names."""
+    function: Function = call.attr("function")
+    rename = dict(zip(function.inputs[0].type.axes, call.args[0].type.axes, strict=True))
+    for node in topological(function.outputs):
+        if node.op == "sum":
+            return tuple(rename.get(a, a) for a in node.attr("over"))
+    raise ValueError(f"{function.name} has no sum")
+
+
+def _dims(x: Node, over: tuple[str, ...]) -> str:
+    numbers = sorted(x.type.axes.index(a) - len(x.type.axes) for a in over)
+    return str(numbers[0]) if len(numbers) == 1 else f"({', '.join(map(str, numbers))})"
+
+
+def _l2norm(expr: Expressions, call: Node, text: Text) -> Text:
+    over = _over(call)
+    expr.helpers.add("l2norm")
+    return Text(f"l2norm({text.text}, {_dims(call.args[0], over)})")
+
+
+def _norm(expr: Expressions, call: Node, text: Text, spelling: str) -> Text:
+    x, over, path = call.args[0], _over(call), call.attr("path")
+    params: dict[str, Node] = {}
+    rename = dict(zip(call.attr("function").inputs[0].type.axes, x.type.axes, strict=True))
+    for param in call.attr("function").params:
+        axes = tuple(rename.get(a, a) for a in param.axes)
+        leaf = make("param", (), param.leaf.type.with_axes(axes), path=f"{path}.{param.path}",
+                    of=expr.function.name)  # fmt: skip
+        params[param.path] = leaf
+    eps = "1e-6" if spelling == "rms_norm" else "1e-5"
+    plain = x.type.axes[-len(over) :] == over and params["weight"].type.axes == over
+    if plain:
+        weights = ", ".join(expr.of(p).text for p in params.values())
+        return Text(f"F.{spelling}({text.text}, {expr.sizes(over)}, {weights}, {eps})")
+    expr.helpers.add(spelling)
+    placed = [expr.fit(p, x.type.axes).text for p in params.values()]
+    return Text(f"{spelling}({text.text}, {_dims(x, over)}, {', '.join(placed)})")
+
+
+def print_conv(module: ModuleWriter, call: Node) -> None:
+    """`y, tail = conv(x, taps, dilation, tail, rows)`."""
+    x, path = call.args[0], call.attr("path")
+    function: Function = call.attr("function")
+    window = next(n for n in topological(function.outputs) if n.op == "window")
+    n = function.axes[window.attr("axis")].integer
+    dilation = window.attr("dilation").integer
+    assert n is not None and dilation is not None
+    module.kernels.need("conv/torch.py")
+    shape = [module.expr.size(a) for a in x.type.axes]
+    key = module.state_key(path, module.zeros("batch", (n - 1) * dilation, *shape))
+    text = module.expr.whole_stream(x, module._first_stream())
+    result = next(r for r in module.uses if r.op == "result" and r.args[0] is call)
+    name = module.names.fresh(path.split(".")[0] if path.split(".")[0] != "out" else "o")
+    taps = f"self.{path}.taps"
+    module.writer.line(
+        f'{name}, after["{key}"] = conv({text}, {taps}, {dilation}, state.get("{key}"), rows)'
+    )
+    module.expr.names[result] = Text(name)
+
+
+HELPERS = {
+    "Group": '''class Group(nn.Module):
+    """Parameters and parts that stand under one name."""
+
+    def __init__(self, **members: Any) -> None:
+        super().__init__()
+        for name, member in members.items():
+            part = isinstance(member, nn.Module)
+            setattr(self, name, member if part else nn.Parameter(torch.empty(member)))
+''',
+    "l2norm": '''def l2norm(x: Tensor, dim: Any) -> Tensor:
+    """x over its length along `dim`."""
+    return x * torch.rsqrt((x * x).sum(dim, keepdim=True) + 1e-6)
+''',
+    "rms_norm": '''def rms_norm(x: Tensor, dim: Any, weight: Tensor) -> Tensor:
+    """x over its root mean square along `dim`, weighted."""
+    return x * torch.rsqrt((x * x).mean(dim, keepdim=True) + 1e-6) * weight
+''',
+    "layer_norm": '''def layer_norm(x: Tensor, dim: Any, weight: Tensor, bias: Tensor) -> Tensor:
+    """x less its mean, over its deviation along `dim`, weighted."""
+    x = x - x.mean(dim, keepdim=True)
+    return x * torch.rsqrt((x * x).mean(dim, keepdim=True) + 1e-5) * weight + bias
+''',
+    "keep_top": '''def keep_top(x: Tensor, count: int, dim: int) -> Tensor:
+    """x where it is among the `count` largest along `dim` (ties: the earlier), 0 elsewhere."""
+    kept = x.argsort(dim, descending=True, stable=True).narrow(dim, 0, min(count, x.shape[dim]))
+    return x.masked_fill(torch.ones_like(x).scatter(dim, kept, 0.0) > 0, 0.0)
+''',
+}

@@ -1,0 +1,527 @@
+"""One plan as one torch class: parameters, forward, step, initial state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from asiarch.codegen.plan import Cell, Kernel, Let, Part, Plan, Unsupported, needs
+from asiarch.codegen.torch_attend import print_attend
+from asiarch.codegen.torch_cell import print_cell
+from asiarch.codegen.torch_expr import Expressions, Text
+from asiarch.codegen.torch_fused import fused_text, print_conv
+from asiarch.codegen.torch_kernel import print_kernel
+from asiarch.codegen.writer import Names, Writer, wrapped
+from asiarch.ir.function import Function, ParamInfo
+from asiarch.ir.node import Node, topological
+
+RESERVED = ("self", "state", "after", "rows", "cu_seqlens", "return_state", "torch", "F", "nn", "t",
+            "out", "loss")  # fmt: skip
+
+
+@dataclass(slots=True)
+class Kernels:
+    """Kernel files that a module needs, with the flags of each."""
+
+    files: dict[str, dict[str, bool]] = field(default_factory=dict[str, "dict[str, bool]"])
+    helpers: set[str] = field(default_factory=set[str])
+
+    def need(self, path: str, **flags: bool) -> str:
+        """Note a kernel; a second one of other flags gets a suffix for its names."""
+        known = self.files.setdefault(path, flags)
+        if known != flags:
+            raise Unsupported(f"two variants of the kernel {path} in one module")
+        return path
+
+
+@dataclass(slots=True)
+class ModuleWriter:
+    """Writes `class Name(nn.Module)` for a plan. `part_class` names the class of a callee."""
+
+    plan: Plan
+    class_name: str
+    kernels: Kernels
+    part_class: Callable[[Function], str]
+    bare: bool = False
+    writer: Writer = field(default_factory=Writer)
+    names: Names = field(default_factory=Names)
+    states: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    expr: Expressions = field(init=False)
+    uses: dict[Node, int] = field(default_factory=dict[Node, int])
+
+    # -- set-up ----------------------------------------------------------------------------------
+
+    def __post_init__(self) -> None:
+        self.names.taken.update(RESERVED)
+        flat = self.plan.function
+        self.expr = Expressions(flat, like="x", special=self._special)
+        for leaf, name in zip(flat.inputs, flat.input_names, strict=True):
+            variable = self.names.fresh(name)
+            self.expr.names[leaf] = Text(variable)
+        for param in flat.params:
+            self.expr.names[param.leaf] = Text(f"self.{attribute(param.path)}")
+        self.expr.like = self._like()
+        self._count_uses()
+
+    def _like(self) -> str:
+        flat = self.plan.function
+        for leaf in flat.inputs:
+            if leaf.type.mode != "token":
+                return self.expr.names[leaf].text
+        if flat.params:
+            return self.expr.names[flat.params[0].leaf].text
+        return "next(self.parameters())"
+
+    def _count_uses(self) -> None:
+        counts: dict[Node, int] = {}
+        roots: list[Node] = [*self.plan.function.outputs, *self.plan.function.losses]
+        for step in self.plan.steps:
+            match step:
+                case Let(node):
+                    roots += node.args
+                case _:
+                    roots += needs(step)
+        for node in roots:
+            counts[node] = counts.get(node, 0) + 1
+        self.uses = counts
+
+    def _special(self, node: Node) -> Text:
+        """Calls of fused definitions are expressions; what has a state must be a variable by now."""
+        if node.op == "result":
+            call = node.args[0]
+            if call.op == "call" and call.attr("function").polymorphic:
+                return fused_text(self.expr, call)
+        raise Unsupported(f"the torch backend has no spelling of `{node.op}`")
+
+    # -- class -----------------------------------------------------------------------------------
+
+    def write(self) -> str:
+        forward = self._forward()
+        w = self.writer
+        with w.block(f"class {self.class_name}(nn.Module):"):
+            for line in self._doc():
+                w.line(line)
+            w.line()
+            self._init()
+            self._reset()
+            w.lines += forward
+            if not self.bare:
+                self._step()
+                self._initial_state()
+        return w.text()
+
+    def _doc(self) -> list[str]:
+        flat = self.plan.function
+        streams = ", ".join(
+            f"{self.expr.names[i].text} [{', '.join(['batch', 'time', *i.type.axes])}]"
+            for i in flat.inputs
+            if i.type.stream
+        )
+        results = "; ".join(f"[{', '.join(['batch', 'time', *o.type.axes])}]" for o in flat.outputs)
+        sizes = ", ".join(f"{a} = {s}" for a, s in flat.header.items() if s.integer is not None)
+        text = f'"""{flat.name}: {streams} -> {results}.'
+        return [text, "", f"{sizes}.", '"""'] if sizes else [text + '"""']
+
+    # -- parameters ------------------------------------------------------------------------------
+
+    def _init(self) -> None:
+        w, flat = self.writer, self.plan.function
+        with w.block("def __init__(self) -> None:"):
+            w.line("super().__init__()")
+            tree: dict[str, object] = {}
+            for param in flat.params:
+                _insert(tree, param.path.split("."), self.expr.sizes(param.axes) if param.axes else "()")
+            for step in self.plan.steps:
+                if isinstance(step, Part):
+                    self._part_member(tree, step.node)
+            for name, member in tree.items():
+                self._member(name, member)
+            if flat.params:
+                w.line("self.reset_parameters()")
+        w.line()
+
+    def _part_member(self, tree: dict[str, object], node: Node) -> None:
+        path = node.attr("path").split(".")
+        if node.op == "call":
+            _insert(tree, path, f"{self.part_class(node.attr('function'))}()")
+            return
+        bodies, schedule = node.attr("bodies"), node.attr("schedule")
+        count = node.attr("count").integer
+        classes = [self.part_class(f) for f in bodies]
+        if schedule is None or len(classes) == 1:
+            _insert(tree, path, f"nn.ModuleList({classes[0]}() for _ in range({count}))")
+            return
+        order = [classes[i] for i in schedule]
+        _insert(tree, path, f"nn.ModuleList(part() for part in ({_runs(order)}))")
+
+    def _member(self, name: str, member: object) -> None:
+        w = self.writer
+        if isinstance(member, dict):
+            self.kernels.helpers.add("Group")
+            items = [f"{k}={_nested(v)}" for k, v in member.items()]  # type: ignore[misc]
+            for line in wrapped(f"self.{name} = Group(", items, ")", w.room):
+                w.line(line)
+        elif isinstance(member, str) and member.startswith("("):
+            w.line(f"self.{name} = nn.Parameter(torch.empty({member.strip('()').rstrip(',')}))"
+                   if member != "()" else f"self.{name} = nn.Parameter(torch.empty(()))")  # fmt: skip
+        else:
+            w.line(f"self.{name} = {member}")
+
+    def _reset(self) -> None:
+        w, flat = self.writer, self.plan.function
+        if not flat.params:
+            return
+        w.line("@torch.no_grad()")
+        with w.block("def reset_parameters(self) -> None:"):
+            w.line('"""Initial values; every draw from torch\'s generator."""')
+            for param in flat.params:
+                w.line(self._initial_line(param))
+        w.line()
+
+    def _initial_line(self, param: ParamInfo) -> str:
+        target = f"self.{attribute(param.path)}"
+        initial = param.initial
+        if initial.op in ("size", "const"):
+            return f"{target}.fill_({self.expr.of(initial).text})"
+        if initial.op == "draw" and all(a.op in ("size", "const") for a in initial.args):
+            bounds = [self.expr.of(a).text for a in initial.args]
+            if initial.attr("which") == "uniform":
+                return f"{target}.uniform_({', '.join(bounds)})"
+            return f"{target}.normal_(std={bounds[0]})"
+        printer = Expressions(self.plan.function, like=target, special=self._initial_special)
+        printer.draw_like = target
+        return f"{target}.copy_({printer.of(inline_calls(initial)).text})"
+
+    def _initial_special(self, node: Node) -> Text:
+        raise Unsupported(f"the torch backend cannot initialise with `{node.op}`")
+
+    # -- forward ---------------------------------------------------------------------------------
+
+    def _forward(self) -> list[str]:
+        flat = self.plan.function
+        body = Writer(depth=2)
+        kept, self.writer = self.writer, body
+        needs_rows = self._needs_rows()
+        if self._positional():
+            self._state("t", "torch.zeros(batch, dtype=torch.long)")
+            needs_rows = True
+        lead = self._first_stream()
+        if needs_rows and not self.bare:
+            self.kernels.need("rows/torch.py")
+        if needs_rows:
+            self.kernels.need("rows/torch.py")
+            body.line(f"rows = Rows({lead}, cu_seqlens)")
+        if self._positional():
+            self.kernels.need("delay/positions.py")
+            body.line(f't, after["t"] = positions(state.get("t"), rows, {self.expr.like}.dtype)')
+        for step in self.plan.steps:
+            self._step_lines(step)
+        self._losses(flat)
+        result = ", ".join(self.expr.spread_stream(o, lead) for o in flat.outputs)
+        if len(flat.outputs) > 1:
+            body.line(f"out = {result}")
+            result = "out"
+        body.line(f"return ({result}, after) if return_state else {result}")
+        self.writer = kept
+        return self._signature(body)
+
+    def _signature(self, body: Writer) -> list[str]:
+        flat = self.plan.function
+        streams = [self.expr.names[i].text for i in flat.inputs]
+        head = Writer(depth=1)
+        inputs = [f"{s}: Tensor" for s in streams]
+        options = ["state: dict[str, Any] | None = None", "cu_seqlens: Tensor | None = None",
+                   "return_state: bool = False"]  # fmt: skip
+        for line in wrapped("def forward(", ["self", *inputs, *options], ") -> Any:", head.room):
+            head.line(line)
+        head.depth = 2
+        head.line('"""Whole rows, or rows packed at `cu_seqlens`, from `state` on."""')
+        head.line("state, after = state or {}, {}")
+        return [*head.lines, *body.lines, ""]
+
+    def _first_stream(self) -> str:
+        for leaf in self.plan.function.inputs:
+            if leaf.type.stream:
+                return self.expr.names[leaf].text
+        raise Unsupported("a module needs a stream to read")
+
+    def _needs_rows(self) -> bool:
+        stateful = ("delay", "window", "cumulative", "attend")
+        for step in self.plan.steps:
+            if isinstance(step, (Kernel, Cell)):
+                return True
+            if isinstance(step, Let):
+                node = step.node
+                if node.op in stateful or _is_conv(node):
+                    return True
+        return False
+
+    def _positional(self) -> bool:
+        flat = self.plan.function
+        return any(
+            n.op == "position" and n.attr("which") == "t" for n in topological(flat.roots())
+        )
+
+    def _step_lines(self, step: object) -> None:
+        match step:
+            case Let(node):
+                self._let(node)
+            case Kernel():
+                print_kernel(self, step)
+            case Cell():
+                print_cell(self, step)
+            case Part(node):
+                self._part(node)
+            case _:
+                raise TypeError(step)
+
+    def _let(self, node: Node) -> None:
+        if node in self.expr.names or node.op in ("size", "const", "state"):
+            return
+        if node.op == "position":
+            self.expr.names[node] = Text("t")
+            return
+        if node.op == "call":
+            if _is_conv(node):
+                print_conv(self, node)
+            return
+        if node.op == "result" and node.args[0].op == "call" and node in self.expr.names:
+            return
+        match node.op:
+            case "delay" | "window" | "cumulative":
+                self._stateful(node)
+                return
+            case "attend":
+                print_attend(self, node)
+                return
+            case "whole":
+                self._whole(node)
+                return
+            case _:
+                pass
+        hint = self.plan.function.hints.get(node)
+        text = self.expr.of(node)
+        used = self.uses.get(node, 0)
+        if node.type.positional and not node.type.stream and hint is None and used <= 1:
+            return
+        cheap = text.precedence == 100 and len(text.text) < 24 and node.op not in _COSTLY
+        if hint is None and (used <= 1 or (cheap and used <= 2)) and len(text.text) < 72:
+            return
+        self.assign(node, hint or "x", text)
+
+    def assign(self, node: Node, wish: str, text: Text) -> str:
+        name = self.names.fresh(wish)
+        self.writer.line(f"{name} = {text.text}")
+        self.expr.names[node] = Text(name)
+        return name
+
+    def _state(self, key: str, initial: str) -> str:
+        self.states.append((key, initial))
+        return key
+
+    def state_key(self, wish: str, initial: str) -> str:
+        """A fresh key of the decode state."""
+        key, count = wish, 2
+        while any(k == key for k, _ in self.states):
+            key, count = f"{wish}_{count}", count + 1
+        return self._state(key, initial)
+
+    def zeros(self, *shape: int | str) -> str:
+        return f"zeros({', '.join(map(str, shape))})"
+
+    def _stateful(self, node: Node) -> None:
+        x = node.args[0]
+        text = self.expr.whole_stream(x, self._first_stream())
+        hint = self.plan.function.hints.get(node) or self.plan.function.hints.get(x) or node.op
+        shape = [self.expr.size(a) for a in x.type.axes]
+        if node.op == "cumulative":
+            self._cumulative(node, text, hint, shape)
+            return
+        self.kernels.need("delay/torch.py")
+        if node.op == "delay":
+            steps = node.attr("steps")
+            key = self.state_key(f"{hint}.delay", self.zeros("batch", steps, *shape))
+            call = f'delay({text}, {steps}, state.get("{key}"), rows)'
+        else:
+            n, dilation = self.expr.size(node.attr("axis")), node.attr("dilation").integer
+            key = self.state_key(f"{hint}.window", self.zeros("batch", (n - 1) * dilation, *shape))
+            call = f'window({text}, {n}, {dilation}, state.get("{key}"), rows)'
+        name = self.names.fresh(f"{hint}_before" if node.op == "delay" else f"{hint}_window")
+        self.writer.line(f'{name}, after["{key}"] = {call}')
+        self.expr.names[node] = Text(name)
+
+    def _cumulative(self, node: Node, text: str, hint: str, shape: Sequence[int]) -> None:
+        which = node.attr("which")
+        start = "zeros(batch, {})" if which == "sum" else "zeros(batch, {}) - torch.inf"
+        sizes = ", ".join(map(str, shape))
+        initial = (start.format(sizes) if shape else start.replace(", {}", ""))
+        key = self.state_key(f"{hint}.{which}", initial)
+        self.kernels.need("delay/running.py")
+        name = self.names.fresh(hint if hint != node.op else f"running_{which}")
+        function = {"sum": "running_sum", "max": "running_max", "logsumexp": "running_logsumexp"}[which]
+        self.writer.line(f'{name}, after["{key}"] = {function}({text}, state.get("{key}"), rows)')
+        self.expr.names[node] = Text(name)
+
+    def _whole(self, node: Node) -> None:
+        """Reductions over time stand in losses only: over the documents' tokens of the row."""
+        x = node.args[0]
+        which, over = node.attr("which"), node.attr("over")
+        axes = tuple(a for a in over if a != "time")
+        dims = ", ".join(str(d) for d in [1, *(x.type.axes.index(a) - len(x.type.axes) for a in axes)])
+        text = self.expr.of(x).atom
+        if which not in ("mean", "sum") or axes:
+            raise Unsupported(f"`{which}[time]` in a loss")
+        self.expr.names[node] = Text(f"{text}.{which}(({dims},), keepdim=True)")
+
+    def _part(self, node: Node) -> None:
+        path = node.attr("path")
+        results = [n for n in self.uses if n.op == "result" and n.args[0] is node]
+        if node.op == "loop":
+            self._layers(node, results)
+            return
+        target = f"self.{attribute(path)}"
+        args = [self.expr.whole_stream(a, self._first_stream()) if a.type.stream else self.expr.whole(a)
+                for a in node.args]  # fmt: skip
+        outputs = node.attr("function").outputs
+        names = self._result_names(node, len(outputs))
+        self._state(path, f"{target}.initial_state(batch)")
+        left = names[0] if len(names) == 1 else f"({', '.join(names)})"
+        call = f'{target}({", ".join(args)}, state=state.get("{path}"), cu_seqlens=cu_seqlens, return_state=True)'
+        self.writer.line(f'{left}, after["{path}"] = {call}')
+
+    def _result_names(self, node: Node, count: int) -> list[str]:
+        names: list[str] = []
+        for index in range(count):
+            result = next((n for n in self.uses if n.op == "result" and n.args[0] is node
+                           and n.attr("index") == index), None)  # fmt: skip
+            if result is None:
+                names.append("_")
+                continue
+            hint = self.plan.function.hints.get(result)
+            if hint is None and node.op == "call":
+                hint = node.attr("path").rsplit(".", 1)[-1]
+            name = self.names.fresh(hint or "y")
+            names.append(name)
+            self.expr.names[result] = Text(name)
+        return names
+
+    def _layers(self, node: Node, results: list[Node]) -> None:
+        path, carried = node.attr("path"), node.attr("carried")
+        w = self.writer
+        lead = self._first_stream()
+        variables: list[str] = []
+        for index, arg in enumerate(node.args[:carried]):
+            result = next((r for r in results if r.attr("index") == index), None)
+            leaf = node.attr("bodies")[0].inputs[index]
+            hint = leaf.attr("name")
+            name = self.names.fresh(hint)
+            text = self.expr.whole_stream(arg, lead) if leaf.type.stream else self.expr.whole(arg)
+            if text != name:
+                w.line(f"{name} = {text}")
+            variables.append(name)
+            if result is not None:
+                self.expr.names[result] = Text(name)
+        rest = [self.expr.whole_stream(a, lead) if a.type.stream else self.expr.whole(a)
+                for a in node.args[carried:]]  # fmt: skip
+        bodies = node.attr("bodies")
+        if len({len(f.inputs) for f in bodies}) > 1:
+            raise Unsupported("layers that read different values of the enclosing block")
+        target = f"self.{attribute(path)}"
+        self._state(path, f"[layer.initial_state(batch) for layer in {target}]")
+        w.line(f'after["{path}"] = []')
+        w.line(f'before = state.get("{path}") or [None] * len({target})')
+        left = variables[0] if carried == 1 else f"({', '.join(variables)})"
+        args = ", ".join([*variables, *rest])
+        with w.block(f"for layer, last in zip({target}, before, strict=True):"):
+            w.line(f"{left}, last = layer({args}, state=last, cu_seqlens=cu_seqlens, return_state=True)")
+            w.line(f'after["{path}"].append(last)')
+
+    def _losses(self, flat: Function) -> None:
+        if not flat.losses:
+            return
+        total = " + ".join(
+            f"{self.expr.of(n).atom}.mean()" if n.type.stream or n.type.axes else self.expr.of(n).within(20)
+            for n in flat.losses
+        )
+        self.writer.line(f"self.loss = {total}")
+
+    # -- decoding --------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        w, flat = self.writer, self.plan.function
+        streams = [(self.expr.names[i].text, i.type.stream) for i in flat.inputs]
+        inputs = ", ".join(f"{s}: Tensor" for s, _ in streams)
+        call = ", ".join(f"{s}[:, None]" if stream else s for s, stream in streams)
+        with w.block(f"def step(self, {inputs}, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:"):
+            w.line('"""One token: streams without their time axis."""')
+            w.line(f"out, state = self({call}, state=state, return_state=True)")
+            if len(flat.outputs) == 1:
+                w.line("return out[:, 0], state")
+            else:
+                w.line("return tuple(o[:, 0] for o in out), state")
+        w.line()
+
+    def _initial_state(self) -> None:
+        w, flat = self.writer, self.plan.function
+        with w.block("def initial_state(self, batch: int) -> dict[str, Any]:"):
+            w.line('"""The state before the first token."""')
+            if any("zeros(" in text for _, text in self.states):
+                if flat.params:
+                    w.line(f"zeros = partial(torch.zeros, dtype=self.{attribute(flat.params[0].path)}.dtype, "
+                           f"device=self.{attribute(flat.params[0].path)}.device)")  # fmt: skip
+                    self.kernels.helpers.add("partial")
+                else:
+                    w.line("zeros = torch.zeros")
+            items = [f'"{key}": {text}' for key, text in self.states]
+            for line in wrapped("return {", items, "}", w.room):
+                w.line(line)
+
+
+_COSTLY = frozenset({"contract", "exp", "call"})
+
+
+def attribute(path: str) -> str:
+    """A path as attribute access; list indices as subscripts."""
+    return path
+
+
+def inline_calls(node: Node) -> Node:
+    """An initialiser with calls of definitions expanded."""
+    from asiarch.ir.function import Function as Fn
+    from asiarch.ir.flatten import flatten
+
+    holder = Fn("initial", "op", (), (node,), {})
+    return flatten(holder).outputs[0]
+
+
+def _is_conv(node: Node) -> bool:
+    return node.op == "call" and node.attr("function").polymorphic and node.attr("function").name == "conv"
+
+
+def _insert(tree: dict[str, object], path: list[str], leaf: str) -> None:
+    for name in path[:-1]:
+        tree = tree.setdefault(name, {})  # type: ignore[assignment]
+    tree[path[-1]] = leaf
+
+
+def _nested(member: object) -> str:
+    if isinstance(member, dict):
+        return f"Group({', '.join(f'{k}={_nested(v)}' for k, v in member.items())})"  # type: ignore[misc]
+    return str(member)
+
+
+def _runs(order: list[str]) -> str:
+    """[A, A, A, B, A, A, A, B] as text that is short for any length: a repeated period, or runs."""
+    for period in range(1, len(order) // 2 + 1):
+        if len(order) % period == 0 and order == order[:period] * (len(order) // period):
+            base = order[:period]
+            return f"*[{', '.join(base)}] * {len(order) // period},"
+    parts: list[str] = []
+    start = 0
+    while start < len(order):
+        end = start
+        while end < len(order) and order[end] == order[start]:
+            end += 1
+        parts.append(f"*[{order[start]}] * {end - start}")
+        start = end
+    return ", ".join(parts) + ("," if len(parts) == 1 else "")

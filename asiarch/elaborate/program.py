@@ -1,0 +1,450 @@
+"""Files to functions: definitions by name, `use`, the prelude, and one instance per binding of a header.
+
+Checking elaborates every definition once with symbols for sizes; compiling elaborates with numbers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from asiarch.elaborate.builder import Builder
+from asiarch.elaborate.call import Bound, words
+from asiarch.elaborate.claims import elaborate_claims, lookahead_of
+from asiarch.elaborate.expression import static_size
+from asiarch.elaborate.scope import Quiet, Static, Value
+from asiarch.elaborate.statement import block
+from asiarch.ir.function import Function
+from asiarch.ir.node import make
+from asiarch.ir.size import Size
+from asiarch.ir.types import Type
+from asiarch.language import ast
+from asiarch.language.diagnostics import Diagnostic
+from asiarch.language.names import suggest
+from asiarch.language.parser import ParseResult, parse
+
+PRELUDE = "<prelude>"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A definition and the file that holds it."""
+
+    file: str
+    syntax: ast.Definition
+
+
+class SizesError(ValueError):
+    """Sizes that do not fit the program, named."""
+
+
+@cache
+def _library(name: str) -> ParseResult | None:
+    """A file of the package's library, parsed once."""
+    root = resources.files("asiarch.library")
+    path = root.joinpath(f"{name}.asi")
+    if not path.is_file():
+        return None
+    label = PRELUDE if name == "prelude" else f"<library>/{name}.asi"
+    return parse(path.read_text(encoding="utf-8"), label)
+
+
+@dataclass(slots=True)
+class Elaborator:
+    """One run over a file. `concrete`: sizes are numbers, `if` and `for` are decided."""
+
+    concrete: bool = False
+    files: dict[str, ParseResult] = field(default_factory=dict[str, ParseResult])
+    diagnostics: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    loop_bounds: dict[str, Size] = field(default_factory=dict[str, Size])
+    broken_return: bool = False
+    nowhere: ast.Span = field(default_factory=lambda: ast.Span(0, 0))
+    _instances: dict[object, Function | None] = field(default_factory=dict[object, "Function | None"])
+    _building: list[object] = field(default_factory=list[object])
+    _declared: list[tuple[Type, ...] | None] = field(default_factory=list["tuple[Type, ...] | None"])
+    _scopes: dict[str, dict[str, Named]] = field(default_factory=dict[str, "dict[str, Named]"])
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def load(self, result: ParseResult, filename: str) -> None:
+        self.files[filename] = result
+        self.diagnostics += result.diagnostics
+        self._scopes[filename] = self._scope_of(result, filename)
+
+    def text(self, file: str | None) -> str:
+        if file == PRELUDE:
+            found = _library("prelude")
+        else:
+            found = self.files.get(file or "") or _library(Path(file or "").stem)
+        return found.source.text if found is not None else ""
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        if diagnostic not in self.diagnostics:
+            self.diagnostics.append(diagnostic)
+
+    def _scope_of(self, result: ParseResult, filename: str) -> dict[str, Named]:
+        out: dict[str, Named] = {}
+        for definition in result.program.definitions:
+            name = definition.name.id
+            if name in out:
+                self.report(
+                    Diagnostic(
+                        "E0113",
+                        f"`{name}` is defined twice in this file",
+                        definition.name.span,
+                        file=filename,
+                    )
+                )
+                continue
+            out[name] = Named(filename, definition)
+        for use in result.program.uses:
+            found = self._use(use, filename)
+            if found is not None:
+                out.setdefault(found.syntax.name.id, found)
+        return out
+
+    def _use(self, use: ast.Use, filename: str) -> Named | None:
+        stem, name = "/".join(n.id for n in use.path[:-1]), use.path[-1].id
+        if len(use.path) == 1:
+            self.report(Diagnostic("E0107", "`use` names a file and a definition: `use file.name`",
+                                   use.span, file=filename))  # fmt: skip
+            return None
+        found = self._file(stem, filename)
+        if found is None:
+            self.report(
+                Diagnostic(
+                    "E0107",
+                    f"there is no file `{stem}.asi` beside this one or in the library",
+                    use.path[0].span,
+                    file=filename,
+                )
+            )
+            return None
+        label, result = found
+        for definition in result.program.definitions:
+            if definition.name.id == name:
+                return Named(label, definition)
+        near = suggest(name, [d.name.id for d in result.program.definitions])
+        self.report(
+            Diagnostic(
+                "E0107",
+                f"`{stem}.asi` defines no `{name}`",
+                use.path[-1].span,
+                help=f"did you mean `{near}`?" if near else None,
+                file=filename,
+            )
+        )
+        return None
+
+    def _file(self, stem: str, beside: str) -> tuple[str, ParseResult] | None:
+        path = Path(beside).parent / f"{stem}.asi"
+        label = str(path)
+        if label in self.files:
+            return label, self.files[label]
+        if not beside.startswith("<") and path.is_file():
+            result = parse(path.read_text(encoding="utf-8"), label)
+            self.files[label] = result
+            self.diagnostics += result.diagnostics
+            self._scopes[label] = {}
+            self._scopes[label] = self._scope_of(result, label)
+            return label, result
+        if stem == "prelude":
+            return None
+        result = _library(stem)
+        if result is None:
+            return None
+        label = f"<library>/{stem}.asi"
+        if label not in self.files:
+            self.files[label] = result
+            self._scopes[label] = {}
+            self._scopes[label] = self._scope_of(result, label)
+        return label, result
+
+    # -- names -----------------------------------------------------------------------------------
+
+    def definition(self, file: str | None, name: str) -> Named | None:
+        """A definition by name: of the file, used by it, or of the prelude."""
+        found = self._scopes.get(file or "", {}).get(name)
+        if found is not None:
+            return found
+        prelude = _library("prelude")
+        if prelude is None or name in words():
+            return None
+        if PRELUDE not in self._scopes:
+            self._scopes[PRELUDE] = {d.name.id: Named(PRELUDE, d) for d in prelude.program.definitions}
+        return self._scopes[PRELUDE].get(name)
+
+    def definition_names(self, file: str | None) -> list[str]:
+        self.definition(file, "")
+        return [*self._scopes.get(file or "", {}), *self._scopes.get(PRELUDE, {})]
+
+    def loop_axis(self, b: Builder, variable: Static, axis: str) -> bool:
+        """Does this loop variable pick along `axis` (the axis that names its bound)?"""
+        return variable.axis == axis
+
+    def results(self, b: Builder) -> tuple[Type, ...] | None:
+        return self._declared[-1]
+
+    # -- sizes -----------------------------------------------------------------------------------
+
+    def default_size(
+        self, b: Builder, syntax: ast.Definition, entry: ast.HeaderAxis, sizes: Mapping[str, Size]
+    ) -> Size:
+        """A header default, evaluated with what is bound so far."""
+        assert entry.default is not None
+        named = self._named(syntax)
+        env = Builder(
+            elaborator=self,
+            name=syntax.name.id,
+            kind="op",
+            file=named.file if named else b.file,
+            axes=dict(sizes),
+            header=dict(sizes),
+        )
+        size = static_size(env, entry.default, f"the default of `{entry.name.id}`")
+        known = size.constant
+        if known is not None and known.denominator != 1:
+            env.fail(
+                "E0505",
+                f"`{entry.name.id}` = {self.text(env.file)[entry.default.span.start:entry.default.span.end]}"
+                f" = {known} is no whole number",
+                entry.default.span,
+            )
+        return size
+
+    def _named(self, syntax: ast.Definition) -> Named | None:
+        for scope in self._scopes.values():
+            found = scope.get(syntax.name.id)
+            if found is not None and found.syntax is syntax:
+                return found
+        return None
+
+    # -- instances -------------------------------------------------------------------------------
+
+    def check_all(self, filename: str) -> dict[str, Function]:
+        """Every definition of a file with symbols for sizes. Library definitions need a caller's types."""
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
+        out: dict[str, Function] = {}
+        for name, named in self._scopes[filename].items():
+            if named.file != filename or is_polymorphic(named.syntax):
+                continue
+            function = self.top(named)
+            if function is not None:
+                out[name] = function
+        return out
+
+    def top(self, named: Named, sizes: Mapping[str, int] | None = None) -> Function | None:
+        """A definition by itself: symbols, or numbers with defaults put in."""
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
+        bound = Bound()
+        for entry in named.syntax.header:
+            bound.bind(entry.name.id, self._top_size(named, entry, bound, sizes), entry.name.id, "given")
+        types = [self._formal_type(f) for f in named.syntax.formals]
+        return self.instance(named, bound, types, None)
+
+    def _top_size(
+        self, named: Named, entry: ast.HeaderAxis, bound: Bound, sizes: Mapping[str, int] | None
+    ) -> Size:
+        name = entry.name.id
+        if not self.concrete:
+            return Size.symbol(name)
+        if sizes and name in sizes:
+            return Size.of(sizes[name])
+        if entry.default is None:
+            missing = [h.name.id for h in named.syntax.header
+                       if h.default is None and h.name.id not in (sizes or {})]  # fmt: skip
+            raise SizesError(
+                f"`{named.syntax.name.id}` needs a number for {', '.join(missing)}: "
+                f"sizes={{{', '.join(repr(m) + ': ...' for m in missing)}}}"
+            )
+        env = Builder(self, named.syntax.name.id, "op", named.file, dict(bound.sizes), dict(bound.sizes))
+        return self.default_size(env, named.syntax, entry, bound.sizes)
+
+    def _formal_type(self, formal: ast.Formal) -> Type:
+        assert formal.type is not None
+        kind = formal.type.name.id
+        axes = tuple(a.id for a in formal.type.axes or ())
+        if kind == "Token":
+            return Type("token", vocab="vocab")
+        return Type("tensor" if kind == "Tensor" else "seq", axes)
+
+    def instance(
+        self, named: Named, bound: Bound, types: Sequence[Type], caller: Builder | None
+    ) -> Function | None:
+        """The function of a definition at one binding; elaborated once. None after an error in it."""
+        poly = is_polymorphic(named.syntax)
+        key = self._key(named, bound, types, poly, caller)
+        if key in self._instances:
+            return self._instances[key]
+        if any(k[0] is named.syntax for k in self._building):  # type: ignore[index]
+            assert caller is not None
+            caller.fail("E0108", f"`{named.syntax.name.id}` calls itself", caller.elaborator.nowhere
+                        if not named.syntax.name else named.syntax.name.span,
+                        help="repetition is `for n in N { ... }` with a static bound")  # fmt: skip
+        self._building.append(key)
+        mark = len(self.diagnostics)
+        try:
+            function = self._elaborate(named, bound, types, poly, caller)
+        except Quiet:
+            function = None
+        finally:
+            self._building.pop()
+        if any(d.severity == "error" for d in self.diagnostics[mark:]):
+            function = None
+        self._instances[key] = function
+        return function
+
+    def _key(
+        self, named: Named, bound: Bound, types: Sequence[Type], poly: bool, caller: Builder | None
+    ) -> tuple[object, ...]:
+        sizes: tuple[object, ...] = ()
+        if self.concrete or poly:
+            sizes = tuple(sorted((n, str(s)) for n, s in bound.sizes.items()))
+        if not poly:
+            return (named.syntax, sizes)
+        seen = sorted({a for t in types for a in t.axes})
+        outer = tuple(str(caller.axes[a]) for a in seen) if self.concrete and caller else ()
+        axes = tuple(sorted(bound.axes.items()))
+        spreads = tuple(sorted(bound.spreads.items()))
+        return (named.syntax, sizes, tuple(types), axes, spreads, outer)
+
+    def _elaborate(
+        self, named: Named, bound: Bound, types: Sequence[Type], poly: bool, caller: Builder | None
+    ) -> Function | None:
+        syntax = named.syntax
+        b = Builder(self, syntax.name.id, syntax.kind, named.file, {}, {}, polymorphic=poly)
+        b.lookahead = lookahead_of(syntax.claims)
+        if poly:
+            self._poly_header(b, syntax, bound, types, caller)
+        else:
+            self._header(b, syntax, bound)
+        self._inputs(b, syntax, types, poly)
+        self._declared.append(self._results(b, syntax, types, poly))
+        broken, self.broken_return = self.broken_return, False
+        try:
+            block(b, syntax.body)
+        finally:
+            self._declared.pop()
+            failed, self.broken_return = self.broken_return, broken
+        for state in b.states:
+            if state.current is None:
+                b.report("E0112", f"state `{state.leaf.attr('name')}` has no equation", state.span,
+                         help=f"write `{state.leaf.attr('name')} = ...`")  # fmt: skip
+        if not b.outputs and not failed:
+            b.report("E0116", f"`{syntax.name.id}` returns nothing", syntax.name.span,
+                     help="end it with `return ...`")  # fmt: skip
+        elaborate_claims(b, syntax.claims)
+        return b.finish(named)
+
+    def _header(self, b: Builder, syntax: ast.Definition, bound: Bound) -> None:
+        seen: set[str] = set()
+        for entry in syntax.header:
+            name = entry.name.id
+            if name in seen:
+                b.report("E0113", f"`{name}` is twice in the header", entry.name.span)
+            seen.add(name)
+            size = bound.sizes[name] if self.concrete else Size.symbol(name)
+            b.axes[name] = b.header[name] = size
+            b.scope.names[name] = Static(size, "header", entry.name.span)
+            if entry.default is not None and not self.concrete:
+                try:
+                    b.defaults[name] = static_size(b, entry.default, f"the default of `{name}`")
+                except Quiet:
+                    continue
+
+    def _poly_header(
+        self, b: Builder, syntax: ast.Definition, bound: Bound, types: Sequence[Type], caller: Builder | None
+    ) -> None:
+        assert caller is not None
+        for kind in types:
+            for axis in kind.axes:
+                b.axes[axis] = caller.axes[axis] if self.concrete else Size.symbol(axis)
+        b.spreads.update(bound.spreads)
+        for axes in bound.spreads.values():
+            for axis in axes:
+                b.axes.setdefault(axis, caller.axes[axis] if self.concrete else Size.symbol(axis))
+        for entry in syntax.header:
+            name = entry.name.id
+            if entry.spread or entry.each:
+                continue
+            size = bound.sizes[name]
+            if not self.concrete and size.constant is None:
+                size = Size.symbol(name)
+            axis = bound.axes.get(name)
+            if axis is not None:
+                b.axes.setdefault(axis, size)
+                size = b.axes[axis]
+            else:
+                axis = f"{name}'" if name in b.axes else name
+                b.axes[axis] = size
+            if axis != name:
+                b.alias[name] = axis
+            b.header[name] = size
+            b.scope.names[name] = Static(size, "header", entry.name.span)
+
+    def _inputs(self, b: Builder, syntax: ast.Definition, types: Sequence[Type], poly: bool) -> None:
+        formals = list(syntax.formals)
+        if syntax.kind == "model":
+            leaf = make("input", (), Type("token", vocab="vocab"), name="tokens", index=0, of=b.name)
+            b.inputs.append(leaf)
+            b.input_names.append("tokens")
+            b.scope.names["tokens"] = Value(leaf, "input", syntax.name.span)
+            return
+        for index, (formal, given) in enumerate(zip(formals, types, strict=True)):
+            kind = self._input_type(b, formal, given, poly)
+            leaf = make("input", (), kind, name=formal.name.id, index=index, of=b.name)
+            b.inputs.append(leaf)
+            b.input_names.append(formal.name.id)
+            b.scope.names[formal.name.id] = Value(leaf, "input", formal.name.span)
+            b.names[formal.name.id] = leaf
+
+    def _input_type(self, b: Builder, formal: ast.Formal, given: Type, poly: bool) -> Type:
+        if formal.type is None or (
+            poly and formal.type.axes and isinstance(formal.type.axes[0], ast.Spread)
+        ):
+            return given
+        kind = formal.type.name.id
+        if kind not in ("Seq", "Tensor", "Token"):
+            b.fail("E0201", f"`{kind}` is no type; types are Seq, Tensor, Token", formal.type.span)
+        if kind == "Token":
+            return Type("token", vocab="vocab")
+        from asiarch.elaborate.statement import known_axes
+
+        axes = known_axes(b, formal.type.axes or (), formal.type.span)
+        return Type("seq" if kind == "Seq" else "tensor", axes)
+
+    def _results(
+        self, b: Builder, syntax: ast.Definition, types: Sequence[Type], poly: bool
+    ) -> tuple[Type, ...] | None:
+        if syntax.kind == "model" or not syntax.results:
+            return None
+        out: list[Type] = []
+        from asiarch.elaborate.statement import known_axes
+
+        for result in syntax.results:
+            formal = next((i for i, f in enumerate(syntax.formals) if f.name.id == result.name.id), None)
+            if result.axes is None and formal is not None:
+                out.append(Type("seq", b.inputs[formal].type.axes))
+                continue
+            if result.name.id not in ("Seq", "Tensor"):
+                b.fail("E0201", f"`{result.name.id}` is no result type; results are Seq or Tensor",
+                       result.span)  # fmt: skip
+            axes = known_axes(b, result.axes or (), result.span)
+            out.append(Type("seq" if result.name.id == "Seq" else "tensor", axes))
+        return tuple(out)
+
+
+def is_polymorphic(syntax: ast.Definition) -> bool:
+    """Has it a formal of any type, or a spread in its header?"""
+    return any(
+        f.type is None or any(isinstance(a, ast.Spread) for a in f.type.axes or ())
+        for f in syntax.formals
+    ) or any(h.spread or h.each for h in syntax.header)
+
+
+__all__ = ["PRELUDE", "Elaborator", "Fraction", "Named", "SizesError", "is_polymorphic"]

@@ -1,0 +1,183 @@
+"""The domain "affine in the states": each node of a recurrent group as a sum of terms linear in a state.
+
+A term is  scale * sum over C of (weight * S[t-1])  with C a set of axes, empty for a plain product. A
+value that is no such sum (`tanh` of a state, a product of two states) is `None`: not affine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+from asiarch.ir import polynomial as P
+from asiarch.ir import rules
+from asiarch.ir.interpreter import Group
+from asiarch.ir.node import Node
+
+TERMS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """`leaf` None: a constant (no state). `over` is C, sorted; `weight` stands under the sum."""
+
+    leaf: Node | None
+    over: tuple[str, ...]
+    weight: P.Factors
+    scale: P.Factors
+
+
+Value: TypeAlias = dict[Term, Fraction | float]
+
+
+@dataclass(slots=True)
+class Affine:
+    """One analysis of one group; `leaves` are the values before the token."""
+
+    leaves: frozenset[Node]
+    memo: dict[Node, P.Poly]
+
+    def constant(self, node: Node) -> Value:
+        poly = P.expand(node, self.memo)
+        return {Term(None, (), (), m): c for m, c in poly.items()}
+
+    def group(self, group: Group) -> dict[Node, Value | None]:
+        """Values of the group's nodes, in order."""
+        values: dict[Node, Value | None] = {
+            leaf: {Term(leaf, (), (), ()): Fraction(1)} for leaf in self.leaves
+        }
+        for node in group.nodes:
+            values[node] = self.node(node, values)
+        return values
+
+    def node(self, node: Node, values: dict[Node, Value | None]) -> Value | None:
+        operands: list[Value] = []
+        for arg in node.args:
+            value = values[arg] if arg in values else self.constant(arg)
+            if value is None:
+                return None
+            operands.append(value)
+        out = self._apply(node, operands)
+        return None if out is None or len(out) > TERMS else out
+
+    def _apply(self, node: Node, operands: list[Value]) -> Value | None:
+        match node.op:
+            case "add":
+                return _add(operands[0], operands[1])
+            case "sub":
+                return _add(operands[0], _scale(operands[1], Fraction(-1)))
+            case "mul":
+                return _mul(operands[0], operands[1])
+            case "div":
+                return self._div(node, operands)
+            case "order" | "expand":
+                return operands[0]
+            case "contract":
+                return _contract(operands[0], operands[1], node.attr("over"))
+            case "sum":
+                one: Value = {Term(None, (), (), ()): Fraction(1)}
+                return _contract(operands[0], one, node.attr("over"))
+            case _:
+                return None
+
+    def _div(self, node: Node, operands: list[Value]) -> Value | None:
+        if any(t.leaf is not None for t in operands[1]):
+            return None
+        bottom = P.expand(node.args[1], self.memo)
+        if len(bottom) == 1:
+            ((monomial, coefficient),) = bottom.items()
+            inverse = P.factors(tuple((n, -p) for n, p in monomial))
+            return _mul(operands[0], {Term(None, (), (), inverse): 1 / coefficient})
+        return _mul(operands[0], {Term(None, (), (), ((node.args[1], -1),)): Fraction(1)})
+
+
+def _add(a: Value, b: Value) -> Value:
+    out = dict(a)
+    for term, value in b.items():
+        total = out.get(term, Fraction(0)) + value
+        if total == 0:
+            out.pop(term, None)
+        else:
+            out[term] = total
+    return out
+
+
+def _scale(a: Value, number: Fraction | float) -> Value:
+    return {t: c * number for t, c in a.items()}
+
+
+def _free(value: Value) -> bool:
+    return all(t.leaf is None for t in value)
+
+
+def _mul(a: Value, b: Value) -> Value | None:
+    if not _free(a) and not _free(b):
+        return None
+    if _free(a):
+        a, b = b, a
+    if len(a) * len(b) > TERMS:
+        return None
+    out: Value = {}
+    for t1, c1 in a.items():
+        for t2, c2 in b.items():
+            term = Term(t1.leaf, t1.over, t1.weight, P.factors(t1.scale, t2.scale))
+            out = _add(out, {term: c1 * c2})
+    return out
+
+
+def _contract(a: Value, b: Value, over: tuple[str, ...]) -> Value | None:
+    if not _free(a) and not _free(b):
+        return None
+    product = _mul(a, b)
+    if product is None:
+        return None
+    out: Value = {}
+    for term, coefficient in product.items():
+        if not set(over) <= _axes(term):
+            return None
+        out = _add(out, {_summed(term, over): coefficient})
+    return out
+
+
+def _axes(term: Term) -> set[str]:
+    """Axes that a term really varies along; a sum over another one would be a multiple."""
+    state = set() if term.leaf is None else set(term.leaf.type.axes) - set(term.over)
+    return state | P.axes_of(term.scale)
+
+
+def _summed(term: Term, over: tuple[str, ...]) -> Term:
+    """Sum one term over axes: into the state's contraction where the state has them."""
+    scale, weight, done = term.scale, term.weight, set(term.over)
+    if term.leaf is not None:
+        state_axes = [a for a in over if a in term.leaf.type.axes and a not in done]
+        inside = tuple(f for f in scale if set(f[0].type.axes) & set(state_axes))
+        scale = tuple(f for f in scale if f not in inside)
+        weight = P.factors(weight, inside)
+        done |= set(state_axes)
+        over = tuple(a for a in over if a not in state_axes)
+    if over:
+        scale = P.factors(*_dot(scale, over))
+    return Term(term.leaf, tuple(sorted(done)), weight, scale)
+
+
+def _dot(scale: P.Factors, over: tuple[str, ...]) -> tuple[P.Factors, P.Factors]:
+    """A state-free product summed over axes: the factors that have them become one contraction."""
+    inside = tuple(f for f in scale if set(f[0].type.axes) & set(over))
+    outside = tuple(f for f in scale if f not in inside)
+    if not inside:
+        return outside, ()
+    expanded: list[Node] = []
+    for node, power in inside:
+        base = node if power > 0 else rules.pointwise("div", rules.number(1), node)
+        expanded += [base] * abs(power)
+    left = expanded[0]
+    for node in expanded[1:-1]:
+        left = rules.pointwise("mul", left, node)
+    right = expanded[-1] if len(expanded) > 1 else rules.number(1)
+    present = tuple(a for a in over if a in left.type.axes or a in right.type.axes)
+    if len(expanded) == 1:
+        from asiarch.ir.primitives.sum import reduce
+
+        return outside, ((reduce(left, present), 1),)
+    return outside, ((rules.contract(left, right, present), 1),)

@@ -1,0 +1,162 @@
+"""ONE interpreter: `run(function, domain, arguments)`. Every meaning and every analysis is a domain.
+
+A domain says what a leaf is, what the families of primitives do, and how a group of states that read
+each other is solved: by a loop over tokens (arrays), or by a least fixed point (facts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from asiarch.ir.function import Function, StateInfo
+from asiarch.ir.node import Node
+from asiarch.ir.primitive import registry
+
+
+class Domain(Protocol):
+    """What the interpreter asks. Families are called through each primitive's `evaluate`."""
+
+    def leaf(self, node: Node, frame: Frame) -> Any: ...
+
+    def solve(self, group: Group, frame: Frame) -> None:
+        """Fill `frame.values` for the nodes of a recurrent group."""
+        ...
+
+
+@dataclass(slots=True)
+class Frame:
+    """One run of one function: values by node."""
+
+    function: Function
+    domain: Any
+    values: dict[Node, Any] = field(default_factory=dict[Node, Any])
+    path: str = ""
+    sizes: Any = None
+
+    def evaluate(self, node: Node) -> Any:
+        """The value of one node whose operands have theirs."""
+        if node.is_leaf:
+            return self.domain.leaf(node, self)
+        evaluate = registry()[node.op].evaluate
+        assert evaluate is not None, node.op
+        return evaluate(self.domain, node, *(self.values[a] for a in node.args))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """States that depend on each other, and the nodes on their cycles in order of evaluation."""
+
+    states: tuple[StateInfo, ...]
+    nodes: tuple[Node, ...]
+
+
+def run(function: Function, domain: Any, arguments: Sequence[Any], **frame: Any) -> Frame:
+    """Evaluate a function in a domain; returns the frame with every node's value."""
+    made = Frame(function, domain, **frame)
+    for leaf, value in zip(function.inputs, arguments, strict=True):
+        made.values[leaf] = value
+    begin: Callable[[Frame], None] | None = getattr(domain, "begin", None)
+    if begin is not None:
+        begin(made)
+    for step in schedule(function):
+        if isinstance(step, Group):
+            domain.solve(step, made)
+        elif step not in made.values:
+            made.values[step] = made.evaluate(step)
+    return made
+
+
+def schedule(function: Function, extra: Iterable[Node] = ()) -> list[Node | Group]:
+    """Nodes and recurrent groups in order: strongly connected components of the graph with state edges."""
+    by_leaf = {s.leaf: s for s in function.states}
+
+    def successors(node: Node) -> tuple[Node, ...]:
+        state = by_leaf.get(node)
+        return (state.initial, state.update) if state else node.args
+
+    out: list[Node | Group] = []
+    roots = [*function.inputs, *function.roots(), *by_leaf, *extra]
+    for component in _components(roots, successors):
+        states = tuple(s for s in function.states if s.leaf in component)
+        if states:
+            inside = set(component)
+            order = [n for n in _ordered(component, inside) if n not in by_leaf]
+            out.append(Group(states, tuple(order)))
+        else:
+            out.extend(component)
+    return out
+
+
+def _ordered(component: Sequence[Node], inside: set[Node]) -> list[Node]:
+    """Operands before users within a component; state leaves cut the cycles."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    for root in component:
+        stack: list[tuple[Node, bool]] = [(root, False)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                order.append(node)
+                continue
+            if node in done:
+                continue
+            done.add(node)
+            stack.append((node, True))
+            stack.extend((a, False) for a in node.args if a in inside and a not in done)
+    return order
+
+
+def _components(
+    roots: Sequence[Node], successors: Callable[[Node], tuple[Node, ...]]
+) -> list[list[Node]]:
+    """Tarjan's strongly connected components without recursion, dependencies first."""
+    index: dict[Node, int] = {}
+    low: dict[Node, int] = {}
+    on_stack: set[Node] = set()
+    stack: list[Node] = []
+    out: list[list[Node]] = []
+    for root in roots:
+        if root in index:
+            continue
+        work: list[tuple[Node, list[Node]]] = []
+        _push(root, index, low, stack, on_stack, work, successors)
+        while work:
+            node, rest = work[-1]
+            if rest:
+                child = rest.pop()
+                if child not in index:
+                    _push(child, index, low, stack, on_stack, work, successors)
+                elif child in on_stack:
+                    low[node] = min(low[node], index[child])
+                continue
+            work.pop()
+            if work:
+                parent = work[-1][0]
+                low[parent] = min(low[parent], low[node])
+            if low[node] == index[node]:
+                component: list[Node] = []
+                while True:
+                    member = stack.pop()
+                    on_stack.discard(member)
+                    component.append(member)
+                    if member is node:
+                        break
+                out.append(component)
+    return out
+
+
+def _push(
+    node: Node,
+    index: dict[Node, int],
+    low: dict[Node, int],
+    stack: list[Node],
+    on_stack: set[Node],
+    work: list[tuple[Node, list[Node]]],
+    successors: Callable[[Node], tuple[Node, ...]],
+) -> None:
+    index[node] = low[node] = len(index)
+    stack.append(node)
+    on_stack.add(node)
+    work.append((node, list(reversed(successors(node)))))

@@ -1,0 +1,1 @@
+"""Operators written in the language: the prelude, and the literature."""

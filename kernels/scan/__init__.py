@@ -1,0 +1,1 @@
+"""Nonlinear states: a loop over tokens."""
