@@ -1,8 +1,8 @@
 """Python functions of torch whose own formulas lose exactness in the ring, spelled out exactly.
 
-`logsumexp` differentiates through exp(x - logsumexp(x)), which is softmax only where log undoes
-exp; `scaled_dot_product_attention` scales by a fourth root or keeps a logsumexp. Both are replaced
-by their definitions, whose gradients are exact.
+`logsumexp` and `logcumsumexp` differentiate through exp(x - result), which is softmax only where
+log undoes exp; `scaled_dot_product_attention` scales by a fourth root or keeps a logsumexp. Each is
+replaced by its definition, whose gradient is exact.
 """
 
 from __future__ import annotations
@@ -55,11 +55,18 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     return squeezed
 
 
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """log(cumsum(exp x))."""
+    return torch.log(torch.exp(input).cumsum(dim))
+
+
 _SPELLED: dict[Any, Callable[..., Any]] = {
     F.scaled_dot_product_attention: attention,
     torch.logsumexp: logsumexp,
     getattr(torch.special, "logsumexp"): logsumexp,  # noqa: B009 (absent from torch's stubs)
     Tensor.logsumexp: logsumexp,
+    torch.logcumsumexp: logcumsumexp,
+    Tensor.logcumsumexp: logcumsumexp,
 }
 
 

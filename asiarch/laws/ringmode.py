@@ -23,8 +23,9 @@ the field operations are fixed pseudo-random maps that keep no law. In particula
 only where a compiler cancelled the two: exp(s - logsumexp(s)) is not softmax(s), exp(s - max) / sum
 is. Quotients are exact where the divisor is prime to p, and so are the gradients that torch writes
 for cumprod and prod, which divide. `exp` nests twice; a third exp is constant. Values cannot steer
-Python (`.item()` of a float is an error). Random numbers, complex numbers, convolutions and CUDA
-tensors have no reading. An operator that is not in the table is a `RingError`, never skipped.
+Python (`.item()` of a float is an error). Random numbers, complex numbers, inverses of full
+matrices and CUDA tensors have no reading. An operator that is not in the table is a `RingError`,
+never skipped.
 """
 
 from __future__ import annotations
@@ -39,14 +40,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from asiarch.ir.domains.ring_arithmetic import Array
-from asiarch.laws import ringbits, ringmatrix, ringmove, ringpointwise, ringreduce
+from asiarch.laws import ringbits, ringconv, ringmatrix, ringmove, ringpointwise, ringreduce
 from asiarch.laws.ringbits import RingError
 from asiarch.laws.ringfunctions import SpelledFunctions
 from asiarch.laws.ringtable import TABLE, aten_name
 
 __all__ = ["RingError", "RingMode"]
 
-_READERS = (ringmove, ringpointwise, ringreduce, ringmatrix)  # importing them fills the table
+_READERS = (
+    ringconv,
+    ringmove,
+    ringpointwise,
+    ringreduce,
+    ringmatrix,
+)  # importing them fills the table
 
 
 class RingMode(TorchDispatchMode):

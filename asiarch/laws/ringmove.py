@@ -23,16 +23,16 @@ from asiarch.laws.ringbits import (
 from asiarch.laws.ringtable import reads_with_operator
 
 _MOVES = """
-_reshape_alias _unsafe_index _unsafe_view alias as_strided as_strided_ as_strided_scatter cat
-clone copy copy_ detach detach_ diag_embed diagonal diagonal_backward diagonal_copy
-diagonal_scatter embedding equal expand expand_copy flip gather index index_copy index_copy_
-index_select linalg_diagonal masked_scatter masked_scatter_ masked_select narrow new_zeros
-nonzero permute permute_copy repeat repeat_interleave reshape resize_ roll select
-select_backward select_copy select_scatter set_ slice slice_backward slice_copy slice_scatter
-split split_copy split_with_sizes squeeze squeeze_ squeeze_copy stack t t_ t_copy take transpose
-transpose_ transpose_copy tril tril_ triu triu_ unbind unbind_copy unfold unfold_copy
-unsafe_split unsafe_split_with_sizes unsqueeze unsqueeze_ unsqueeze_copy view view_copy where
-zero zero_ zeros_like
+_reshape_alias _unsafe_index _unsafe_view alias as_strided as_strided_ as_strided_scatter
+block_diag cat clone copy copy_ detach detach_ diag_embed diagonal diagonal_backward
+diagonal_copy diagonal_scatter embedding equal expand expand_copy flip gather index index_copy
+index_copy_ index_select is_same_size linalg_diagonal masked_scatter masked_scatter_
+masked_select narrow new_zeros nonzero permute permute_copy repeat repeat_interleave reshape
+resize_ roll select select_backward select_copy select_scatter set_ slice slice_backward
+slice_copy slice_scatter split split_copy split_with_sizes squeeze squeeze_ squeeze_copy stack t
+t_ t_copy take transpose transpose_ transpose_copy tril tril_ triu triu_ unbind unbind_copy
+unfold unfold_copy unsafe_split unsafe_split_with_sizes unsqueeze unsqueeze_ unsqueeze_copy view
+view_copy where zero zero_ zeros_like
 """.split()  # noqa: SIM905 (a word list reads better than forty lines)
 
 _VALUE_POSITION = {

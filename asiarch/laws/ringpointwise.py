@@ -35,6 +35,7 @@ _UNARY: dict[str, Callable[[Array], Array]] = {
     "sin": ring.sin,
     "cos": ring.cos,
     "erf": ring.erf,
+    "floor": lambda x: ring.tag("floor", x),
     "square": lambda x: ring.mul(x, x),
 }
 
@@ -100,9 +101,17 @@ def _lerp(start: Value, end: Value, weight: Value) -> Array:
 def _pow(base: Value, exponent: Value) -> Array:
     if isinstance(exponent, Tensor):
         if isinstance(base, Tensor):
-            raise RingError("aten.pow of two tensors has no reading in the ring")
+            logarithm = ring.log(residues(base, "pow"))
+            return ring.exp(ring.mul(residues(exponent, "pow"), logarithm))
         return ring.constant_power(base, residues(exponent, "pow"))
     return ring.power(residues(base, "pow"), exponent)
+
+
+@reads("remainder")
+def _remainder(x: Value, y: Value) -> Array:
+    """A tagged function of both; remainders of integer tensors are computed as they are."""
+    mixed = ring.add(ring.tag("mod", residues(x, "remainder")), residues(y, "remainder"))
+    return ring.tag("mod", mixed)
 
 
 @reads("softplus")

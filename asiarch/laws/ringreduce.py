@@ -140,6 +140,27 @@ def _extreme(a: Array, dim: int | None, keepdim: bool, largest: bool) -> Any:
     return tensor(value), _indices(where)
 
 
+@reads("cummax")
+def _cummax(x: Value, dim: int) -> Any:
+    return _running(residues(x, "cummax"), dim, largest=True)
+
+
+@reads("cummin")
+def _cummin(x: Value, dim: int) -> Any:
+    return _running(residues(x, "cummin"), dim, largest=False)
+
+
+def _running(a: Array, dim: int, largest: bool) -> Any:
+    """Running extreme and the position of the last that attains it, as torch counts."""
+    key = ring.order(a)
+    extreme: Any = np.maximum if largest else np.minimum
+    best: Array = extreme.accumulate(key, axis=dim)
+    shape = [-1 if i == dim % a.ndim else 1 for i in range(a.ndim)]
+    position = (key == best) * np.arange(a.shape[dim]).reshape(shape)
+    where = np.maximum.accumulate(position, axis=dim)
+    return tensor(np.take_along_axis(a, where, dim)), _indices(where)
+
+
 @reads("argmax")
 def _argmax(x: Value, dim: int | None = None, keepdim: bool = False) -> Tensor:
     return _indices(np.argmax(ring.order(residues(x, "argmax")), axis=dim, keepdims=keepdim))
@@ -193,6 +214,15 @@ def _add_at(func: Any, *args: Any, **kwargs: Any) -> Array:
     if alpha != 1:
         raise RingError("aten.index_add with alpha has no reading in the ring")
     return _accumulate(func, args, kwargs)
+
+
+@reads_with_operator("scatter_reduce")
+def _scatter_reduce(
+    func: Any, x: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, **options: Any
+) -> Array:
+    if reduce != "sum" or not options.get("include_self", True):
+        raise RingError("aten.scatter_reduce other than a sum has no reading in the ring")
+    return _accumulate(torch.ops.aten.scatter_add.default, (x, dim, index, source), {})
 
 
 @reads_with_operator("unfold_backward")

@@ -320,6 +320,26 @@ PAIRS: dict[str, tuple[Function, Function]] = {
         lambda x, w, b: x.unfold(0, 2, 1).sum(-1)[:, :] * w + b,
         lambda x, w, b: (x[1:] + x[:-1]) * w + b,
     ),
+    "convolution": (
+        lambda x, w, b: F.conv1d(x.T[None], _taps(w), b, padding=4, dilation=2, groups=7)[0].T,
+        lambda x, w, b: _by_taps(x, _taps(w)) + b,
+    ),
+    "dense convolution": (
+        lambda x, w, b: F.conv1d(x.T[None], torch.outer(b, w)[:, :, None], b, stride=2)[0].T,
+        lambda x, w, b: x[::2] @ torch.outer(w, b) + b,
+    ),
+    "logcumsumexp": (
+        lambda x, w, b: torch.logcumsumexp(x * w, 0) + b,
+        lambda x, w, b: torch.log(torch.ones(5, 5).tril() @ torch.exp(x * w)) + b,
+    ),
+    "cummax": (
+        lambda x, w, b: x.cummax(0).values * w + b,
+        lambda x, w, b: torch.stack([x[: i + 1].amax(0) for i in range(5)]) * w + b,
+    ),
+    "scatter_reduce": (
+        lambda x, w, b: torch.zeros(5, 7).scatter_reduce(0, _positions(), x, "sum") * w + b,
+        lambda x, w, b: torch.zeros(5, 7).scatter_add(0, _positions(), x) * w + b,
+    ),
     "topk": (
         lambda x, w, b: x.topk(1, -1).values * w + b,
         lambda x, w, b: x.max(-1, keepdim=True).values * w + b,
@@ -339,6 +359,16 @@ def _by_slices(x: Tensor, w: Tensor) -> Tensor:
     return out
 
 
+def _taps(w: Tensor) -> Tensor:
+    return torch.stack([w, w * w, 1 - w], 1)[:, None]
+
+
+def _by_taps(x: Tensor, taps: Tensor) -> Tensor:
+    time = x.shape[0]
+    padded = F.pad(x, (0, 0, 4, 4))
+    return sum(taps[:, 0, j] * padded[2 * j : 2 * j + time + 4] for j in range(3))
+
+
 def _positions() -> Tensor:
     return torch.tensor([3, 0, 0, 4, 1])[:, None].expand(5, 7)
 
@@ -354,6 +384,16 @@ def test_a_small_factor_is_seen_through_every_spelling(name: str) -> None:
     with RingMode():
         right, wrong = PAIRS[name][0](x, w, b), PAIRS[name][0](x * 1.01, w, b)
     assert not same(right, wrong)
+
+
+def test_functions_of_two_operands_without_a_law_are_functions_still() -> None:
+    x, y = draw(4, 3), row(4, 3, seed=9)
+    with RingMode():
+        assert same(x**y, torch.exp(y * torch.log(x)))
+        assert same(x % 7, x.clone().remainder_(7))
+        assert not same(x % 7, y % 7)
+        assert same(torch.floor(x), x.clone().floor_())
+        assert (torch.arange(5) % 2).tolist() == [0, 1, 0, 1, 0]
 
 
 def test_cross_entropy_is_its_definition() -> None:
@@ -413,10 +453,10 @@ def test_memory_that_was_never_written_is_noticed() -> None:
     ("name", "call"),
     [
         ("randn", lambda x: torch.randn(3)),
-        ("convolution", lambda x: F.conv1d(x[None], x[None])),
+        ("convolution", lambda x: F.conv2d(x[None, None], x[None, None])),
         ("atan", lambda x: torch.atan(x)),
         ("_local_scalar_dense", lambda x: x[0, 0].item()),
-        ("floor_", lambda x: x.clone().floor_()),
+        ("ceil_", lambda x: x.clone().ceil_()),
     ],
 )
 def test_an_operator_without_a_reading_is_an_error(name: str, call: Callable[..., object]) -> None:
