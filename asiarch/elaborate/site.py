@@ -118,6 +118,9 @@ class CallSite:
     def fresh_axis(self, stem: str, size: Size) -> str:
         return self.b.fresh_axis(stem, size)
 
+    def label(self) -> str:
+        return call_path(self.b, self.syntax)
+
     def param(self, axes: tuple[str, ...], initial: Node) -> Node:
         if self.b.kind == "attend":
             raise Problem(

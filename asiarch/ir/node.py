@@ -14,7 +14,7 @@ from asiarch.ir.types import Type
 
 Attributes = tuple[tuple[str, Any], ...]
 
-LEAVES = frozenset({"const", "size", "param", "input", "state", "position", "at", "draw"})
+LEAVES = frozenset({"const", "size", "param", "input", "state", "position", "at"})
 
 
 class Node:

@@ -70,8 +70,8 @@ class Site(Protocol):
         """A parameter owned by this call, named by its place in the equation."""
         ...
 
-    def call(self, name: str, args: Sequence[Node], **attrs: Any) -> Node:
-        """Build another primitive."""
+    def label(self) -> str:
+        """The path of this call: what its draws are keyed by."""
         ...
 
 

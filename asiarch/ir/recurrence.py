@@ -176,7 +176,9 @@ class _Normal:
                 own = set(node.type.axes)
                 if not own & set(keys):
                     value_side |= own
-        if keys:
+        if keys and value_side - scalars - used:
+            used |= scalars  # other axes carry the value, so a decay's axes are heads
+        elif keys:
             used |= scalars - value_side
         values = tuple(a for a in axes if a not in keys and a not in used and a in value_side)
         if not keys and self.write:

@@ -41,7 +41,7 @@ def _initial(site: Site, ins: tuple[str, ...]) -> Node:
         "div", number(1), pointwise("sqrt", number(total([site.axis_size(a) for a in ins])))
     )
     low = pointwise("sub", number(0), bound)
-    return make("draw", (low, bound), Type("tensor"), which="uniform")
+    return make("draw", (low, bound), Type("tensor"), which="uniform", path=site.label())
 
 
 def _build(site: Site) -> Node:

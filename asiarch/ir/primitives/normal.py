@@ -10,7 +10,7 @@ from asiarch.ir.types import Type
 def _build(site: Site) -> Node:
     if len(site.args) != 1:
         raise Problem("E0208", f"`normal` takes 1 numbers, got {len(site.args)}")
-    return make("draw", tuple(site.args), Type("tensor"), which="normal")
+    return make("draw", tuple(site.args), Type("tensor"), which="normal", path=site.label())
 
 
 PRIMITIVE = Primitive(

@@ -10,7 +10,7 @@ from asiarch.ir.types import Type
 def _build(site: Site) -> Node:
     if len(site.args) != 2:
         raise Problem("E0208", f"`uniform` takes 2 numbers, got {len(site.args)}")
-    return make("draw", tuple(site.args), Type("tensor"), which="uniform")
+    return make("draw", tuple(site.args), Type("tensor"), which="uniform", path=site.label())
 
 
 PRIMITIVE = Primitive(
