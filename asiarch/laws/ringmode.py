@@ -40,7 +40,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from asiarch.ir.domains.ring_arithmetic import Array
-from asiarch.laws import ringbits, ringconv, ringmatrix, ringmove, ringpointwise, ringreduce
+from asiarch.laws import (
+    ringattention,
+    ringbits,
+    ringconv,
+    ringmatrix,
+    ringmove,
+    ringpointwise,
+    ringreduce,
+)
 from asiarch.laws.ringbits import RingError
 from asiarch.laws.ringfunctions import SpelledFunctions
 from asiarch.laws.ringtable import TABLE, aten_name
@@ -48,6 +56,7 @@ from asiarch.laws.ringtable import TABLE, aten_name
 __all__ = ["RingError", "RingMode"]
 
 _READERS = (
+    ringattention,
     ringconv,
     ringmove,
     ringpointwise,

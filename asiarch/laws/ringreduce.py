@@ -154,10 +154,9 @@ def _running(a: Array, dim: int, largest: bool) -> Any:
     """Running extreme and the position of the last that attains it, as torch counts."""
     key = ring.order(a)
     extreme: Any = np.maximum if largest else np.minimum
-    best: Array = extreme.accumulate(key, axis=dim)
-    shape = [-1 if i == dim % a.ndim else 1 for i in range(a.ndim)]
-    position = (key == best) * np.arange(a.shape[dim]).reshape(shape)
-    where = np.maximum.accumulate(position, axis=dim)
+    reached: Any = key == extreme.accumulate(key, axis=dim)
+    places = np.indices(a.shape)[dim]
+    where = np.maximum.accumulate(np.where(reached, places, 0), axis=dim)
     return tensor(np.take_along_axis(a, where, dim)), _indices(where)
 
 

@@ -111,6 +111,8 @@ def test_roots_of_sizes_agree_however_they_are_written(size: int) -> None:
 
 def test_tiny_constants_do_not_vanish() -> None:
     assert ring.number(1e-8) * 10**8 % N == 1
+    assert ring.number(1e-300) * 10**300 % N == 1
+    assert ring.number(1 / P) == ring.inverse(P)
     assert ring.number(1e-12) not in (0, ring.number(1e-11))
 
 

@@ -422,6 +422,34 @@ def test_a_whole_module_is_read_after_randomize() -> None:
     assert {"addmm", "silu", "native_layer_norm"} <= mode.operators
 
 
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+def test_recurrent_modules_of_torch_are_read(kind: type[nn.Module]) -> None:
+    module = RingMode.randomize(kind(4, 3, batch_first=True).double(), generator())
+    x = draw(2, 9, 4)
+    with RingMode():
+        whole, _ = module(x)
+        first, state = module(x[:, :5])
+        second, _ = module(x[:, 5:], state)
+        assert same(whole, torch.cat([first, second], 1))
+
+
+def test_attention_inside_modules_of_torch_is_read() -> None:
+    module = nn.MultiheadAttention(4, 2, batch_first=True).double()
+    RingMode.randomize(module, generator())
+    mask = torch.ones(6, 6, dtype=torch.bool).triu(1)
+
+    def fused(x: Tensor) -> Tensor:
+        return module(x, x, x, attn_mask=mask, need_weights=False)[0]
+
+    def plain(x: Tensor) -> Tensor:
+        q, k, v = F.linear(x, module.in_proj_weight, module.in_proj_bias).chunk(3, -1)
+        q, k, v = (y.unflatten(-1, (2, 2)).transpose(1, 2) for y in (q, k, v))
+        weights = torch.softmax((q @ k.mT / 2**0.5).masked_fill(mask, -math.inf), -1)
+        return module.out_proj((weights @ v).transpose(1, 2).flatten(2))
+
+    assert equal(fused, plain, draw(2, 6, 4))
+
+
 def test_constants_and_integers_become_residues() -> None:
     with RingMode():
         x = torch.ones(3) / torch.arange(1, 4)

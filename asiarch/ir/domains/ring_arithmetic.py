@@ -74,7 +74,10 @@ def _close(near: Fraction, exact: Fraction, relative: float) -> bool:
 
 
 def _rational(value: Fraction) -> int:
-    return value.numerator * int(inverse(value.denominator)) % N
+    unit, power = value.denominator, 1
+    while unit % P == 0:
+        unit, power = unit // P, power * P
+    return value.numerator * power * pow(unit, -1, N) % N
 
 
 def _surd(square: Fraction) -> int:
