@@ -6,14 +6,17 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from asiarch.ir.domains import ring_arithmetic as ring
 from asiarch.laws import (
     Report,
+    RingMode,
     Subject,
     Verdict,
     check,
@@ -407,6 +410,32 @@ def test_a_small_fault_is_placed_by_every_oracle(oracle: Any) -> None:
     assert wrong.status == "failed"
     assert wrong.witness is not None
     assert "token 17" in wrong.witness.text or "gradient" in wrong.witness.text
+
+
+def numpy_loop(module: Mixer, x: Tensor) -> Tensor:
+    """The recurrence on residues, sharing nothing with torch but the parameters."""
+    read = RingMode.values
+    projected = [
+        ring.add(ring.contract("btd,ed->bte", read(x), read(part.weight)), read(part.bias))
+        for part in (module.query, module.key, module.value, module.gate)
+    ]
+    q, k, v, gate = projected
+    decay = ring.sigmoid(ring.add(gate, 4))
+    state = np.zeros((x.shape[0], WIDTH, WIDTH), np.int64)
+    outs: list[Any] = []
+    for t in range(x.shape[1]):
+        write = ring.contract("bi,bj->bij", k[:, t], v[:, t])
+        state = ring.add(ring.mul(decay[:, t, :, None], state), write)
+        outs.append(ring.contract("bi,bij->bj", q[:, t], state))
+    return RingMode.tensor(np.stack(outs, 1))
+
+
+def test_a_numpy_program_may_be_the_reference_in_the_ring() -> None:
+    def verdict(module: nn.Module) -> Verdict:
+        return parallel_equals_recurrent(module, numpy_loop, [inputs()], gradients=False)
+
+    assert verdict(Mixer()).ok
+    assert "token 17" in str(verdict(Faulty()).witness)
 
 
 def test_a_fault_in_the_gradient_alone_is_found() -> None:
