@@ -15,7 +15,7 @@ from asiarch.ir.flatten import flatten
 from asiarch.ir.function import Function, StateInfo
 from asiarch.ir.interpreter import Group, schedule
 from asiarch.ir.node import Node, make, topological
-from asiarch.ir.recurrence import Recurrence, classify
+from asiarch.ir.recurrence import Read, Recurrence, classify
 from asiarch.ir.types import Type
 
 FUSED = frozenset({"silu", "swish", "gelu", "l2norm", "rmsnorm", "layernorm", "conv"})
@@ -36,11 +36,13 @@ class Let:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Gives every read of one state, and the state after the last token."""
+    """Gives one read of a state; the first of a state's kernels also the state after the last token."""
 
     recurrence: Recurrence
     name: str
     chunk: int
+    read: Read | None
+    first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Plan:
 
 def make_plan(function: Function, chunk: int | None = None) -> Plan:
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
-    flat = _carry_delays(flatten(function, keep=_keeps(function)))
+    flat = _carry_delays(flatten(function, keep=_keep))
     refuse(flat)
     plan = Plan(flat)
     groups = [s for s in schedule(flat) if isinstance(s, Group)]
@@ -82,24 +84,14 @@ def make_plan(function: Function, chunk: int | None = None) -> Plan:
     return plan
 
 
-def _keeps(function: Function):  # noqa: ANN202
-    """Calls that stay: fused definitions, and operators with parameters, unless they read a state."""
-
-    def keep(node: Node) -> bool:
-        if _reads_state(node):
-            return False
-        if node.op == "loop":
-            return any(_has_params(f) for f in node.attr("bodies"))
-        callee: Function = node.attr("function")
-        if callee.polymorphic:
-            return callee.name in FUSED
-        return _has_params(callee)
-
-    return keep
-
-
-def _reads_state(node: Node) -> bool:
-    return any(n.op == "state" for n in topological(node.args))
+def _keep(node: Node) -> bool:
+    """Calls that stay: fused definitions, and operators with parameters (never on a state's cycle)."""
+    if node.op == "loop":
+        return any(_has_params(f) for f in node.attr("bodies"))
+    callee: Function = node.attr("function")
+    if callee.polymorphic:
+        return callee.name in FUSED
+    return _has_params(callee)
 
 
 def _has_params(function: Function) -> bool:
@@ -205,10 +197,14 @@ class _Order:
     def _provide(self, found: Recurrence) -> None:
         if found.kernel:
             name, default = KERNELS[found.cls]
-            step: Step = Kernel(found, name, self.chunk or default)
-            for read in found.reads:
-                self.provider[read.node] = step
-            self.provider.setdefault(found.states[0].update, step)
+            steps = [
+                Kernel(found, name, self.chunk or default, read, index == 0)
+                for index, read in enumerate(found.reads or (None,))
+            ]
+            for step in steps:
+                if step.read is not None:
+                    self.provider[step.read.node] = step
+            self.provider.setdefault(found.states[0].update, steps[0])
             return
         inside = {*found.group.nodes, *(s.leaf for s in found.states)}
         outside: list[Node] = []
@@ -277,6 +273,6 @@ def needs(step: Step) -> list[Node]:
             out = [n for pair in found.writes for n in pair]
             for erase in found.erases:
                 out += [erase.w] if erase.tied else [erase.u, erase.w]
-            out += [r.q for r in found.reads]
+            out += [step.read.q] if step.read is not None else []
             out += [found.decay] if found.decay is not None else []
             return [*out, *(s.initial for s in found.states)]

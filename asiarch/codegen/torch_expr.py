@@ -124,7 +124,7 @@ class Expressions:
             return Text(spelling.format(*texts))
         if len(parts) == 1:
             return Text(spelling.format(parts[0].within(precedence)), precedence)
-        right = precedence + 1 if node.op in ("sub", "div", "mod") else precedence
+        right = precedence if node.op == "add" else precedence + 1
         if node.op in ("less", "less_equal", "equal", "not_equal", "and", "or"):
             return Text(spelling.format(*(p.within(ATOM) for p in parts)), precedence)
         return Text(spelling.format(parts[0].within(precedence), parts[1].within(right)), precedence)
@@ -207,7 +207,7 @@ class Expressions:
         w = weight.type.axes
         if set(x.type.axes[:-n]) & set(w):
             return None
-        left = self.of(x).within(30)
+        left = self.of(x).within(31)
         if n > 1:
             left = f"{self.of(x).atom}.flatten(-{n})"
         if w[:n] == over:

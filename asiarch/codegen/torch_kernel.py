@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
 
 def print_kernel(module: ModuleWriter, step: Kernel) -> None:
-    """One kernel call per read; the state after the last token comes from the first."""
+    """One kernel call; the state after the last token comes from the first."""
     found = step.recurrence
-    state = found.states[0]
     sizes = _state_sizes(module, found)
-    key = module.state_key(state.name, _initial(module, found, sizes))
-    reads: tuple[Read | None, ...] = found.reads or (None,)
-    for index, read in enumerate(reads):
-        _one(module, step, key, sizes, read, first=index == 0)
+    key = found.states[0].name
+    if step.first:
+        module.state_key(key, _initial(module, found, sizes))
+    _one(module, step, key, step.read, first=step.first)
 
 
 def _state_sizes(module: ModuleWriter, found: Recurrence) -> tuple[int, int, int]:
@@ -48,7 +47,6 @@ def _one(
     module: ModuleWriter,
     step: Kernel,
     key: str,
-    sizes: tuple[int, int, int],
     read: Read | None,
     *,
     first: bool,

@@ -218,7 +218,7 @@ class ModuleWriter:
             self._step_lines(step)
         self._losses(flat)
         result = ", ".join(self.expr.spread_stream(o, lead) for o in flat.outputs)
-        if len(flat.outputs) > 1:
+        if len(flat.outputs) > 1 or not result.isidentifier():
             body.line(f"out = {result}")
             result = "out"
         body.line(f"return ({result}, after) if return_state else {result}")

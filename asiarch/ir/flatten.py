@@ -63,10 +63,19 @@ def _join(prefix: str, path: str) -> str:
 
 
 def _inline(
-    flat: _Flat, function: Function, args: Sequence[Node], prefix: str, axes: Mapping[str, str]
+    flat: _Flat,
+    function: Function,
+    args: Sequence[Node],
+    prefix: str,
+    axes: Mapping[str, str],
+    cyclic: bool = False,
 ) -> list[Node]:
-    """The outputs of `function` at these arguments, as nodes of the flat graph."""
+    """The outputs of `function` at these arguments, as nodes of the flat graph.
+
+    cyclic: the whole call stands on the cycle of a state, so nothing in it stays a call.
+    """
     new: dict[Node, Node] = dict(zip(function.inputs, args, strict=False))
+    cycle = _cycles(function)
     results: dict[Node, list[Node]] = {}
     for param in function.params:
         leaf = make(
@@ -83,7 +92,7 @@ def _inline(
     for node in topological(roots):
         if node in new:
             continue
-        new[node] = _copy(flat, node, new, results, prefix, axes)
+        new[node] = _copy(flat, node, new, results, prefix, axes, cyclic or node in cycle)
         if node in hints and not function.polymorphic:
             flat.names.setdefault(new[node], hints[node])
         if node in function.spans:
@@ -115,6 +124,7 @@ def _copy(
     results: dict[Node, list[Node]],
     prefix: str,
     axes: Mapping[str, str],
+    cyclic: bool,
 ) -> Node:
     args = tuple(new[a] for a in node.args)
     if node.op == "result":
@@ -124,8 +134,9 @@ def _copy(
     if node.op == "call":
         function = node.attr("function")
         inner = _callee_axes(flat, node, args, axes)
-        if not flat.keep(node):
-            results[node] = _inline(flat, function, args, _join(prefix, node.attr("path")), inner)
+        if cyclic or not flat.keep(node):
+            path = _join(prefix, node.attr("path"))
+            results[node] = _inline(flat, function, args, path, inner, cyclic)
             return node
         if function.polymorphic:
             _own_params(flat, function, _join(prefix, node.attr("path")), inner)
@@ -133,8 +144,8 @@ def _copy(
                     path=_join(prefix, node.attr("path")), sizes=node.attr("sizes"),
                     results=tuple(k.with_axes(tuple(axes.get(a, a) for a in k.axes), open=k.open)
                                   for k in node.attr("results")))  # fmt: skip
-    if node.op == "loop" and not flat.keep(node):
-        results[node] = _unroll(flat, node, args, prefix, axes)
+    if node.op == "loop" and (cyclic or not flat.keep(node)):
+        results[node] = _unroll(flat, node, args, prefix, axes, cyclic)
         return node
     return make(node.op, args, _typed(node, axes), **_attrs(node, axes, prefix))
 
@@ -212,8 +223,22 @@ def _callee_axes(
     return inner
 
 
+def _cycles(function: Function) -> set[Node]:
+    """Nodes on the cycle of one of the function's own states."""
+    if not function.states:
+        return set()
+    from asiarch.ir.interpreter import Group, schedule
+
+    return {n for step in schedule(function) if isinstance(step, Group) for n in step.nodes}
+
+
 def _unroll(
-    flat: _Flat, node: Node, args: Sequence[Node], prefix: str, axes: Mapping[str, str]
+    flat: _Flat,
+    node: Node,
+    args: Sequence[Node],
+    prefix: str,
+    axes: Mapping[str, str],
+    cyclic: bool,
 ) -> list[Node]:
     bodies, schedule = node.attr("bodies"), node.attr("schedule")
     count = node.attr("count").integer
@@ -223,8 +248,7 @@ def _unroll(
     values = list(args)
     for n in range(count):
         body: Function = bodies[schedule[n] if schedule is not None else 0]
-        outputs = _inline(
-            flat, body, values[: len(body.inputs)], _join(prefix, f"{node.attr('path')}.{n}"), axes
-        )
+        path = _join(prefix, f"{node.attr('path')}.{n}")
+        outputs = _inline(flat, body, values[: len(body.inputs)], path, axes, cyclic)
         values[:carried] = outputs
     return values[:carried]

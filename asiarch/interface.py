@@ -1,0 +1,249 @@
+"""The Python interface: parse, compile, emit, copy_parameters, and the errors a caller can get."""
+
+from __future__ import annotations
+
+import builtins
+import linecache
+from collections.abc import Mapping
+from typing import Any
+
+from asiarch.elaborate.program import Elaborator, Named, SizesError
+from asiarch.ir.function import Function
+from asiarch.language import ast
+from asiarch.language.diagnostics import SpecError
+from asiarch.language.parser import parse as parse_text
+
+BACKENDS = ("torch", "reference")
+
+
+class SizeError(SizesError):
+    """Sizes that do not fit the program; the message names them."""
+
+
+class BackendError(RuntimeError):
+    """A backend that is missing, or a program that it does not run; says how to get on."""
+
+
+def parse(text: str, filename: str = "<text>") -> ast.Program:
+    """The syntax tree of a program. Raises SpecError with every diagnostic."""
+    result = parse_text(text, filename)
+    errors = [d for d in result.diagnostics if d.severity == "error"]
+    if errors:
+        raise SpecError(tuple(result.diagnostics), result.source)
+    return result.program
+
+
+def elaborate(
+    text: str,
+    op: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    filename: str = "<text>",
+) -> Function:
+    """The concrete function of one op or model. Raises SpecError, SizeError."""
+    result = parse_text(text, filename)
+    elaborator = Elaborator(concrete=True)
+    elaborator.load(result, filename)
+    _raise(elaborator, result.source)
+    named = _choose(elaborator, filename, result.program, op)
+    _known_sizes(named, sizes or {})
+    try:
+        function = elaborator.top(named, sizes)
+    except SizesError as error:
+        raise SizeError(str(error)) from None
+    _raise(elaborator, result.source, sizes)
+    if function is None:
+        raise SpecError(tuple(elaborator.diagnostics), result.source)
+    return function
+
+
+def _raise(elaborator: Elaborator, source: Any, sizes: Mapping[str, int] | None = None) -> None:
+    errors = [d for d in elaborator.diagnostics if d.severity == "error"]
+    if not errors:
+        return
+    if sizes is not None and all(d.code.startswith("E05") for d in errors):
+        given = ", ".join(f"{k} = {v}" for k, v in sizes.items())
+        raise SizeError(f"sizes {given} do not fit: " + "; ".join(d.message for d in errors))
+    raise SpecError(tuple(elaborator.diagnostics), source)
+
+
+def _choose(elaborator: Elaborator, filename: str, program: ast.Program, op: str | None) -> Named:
+    names = [d.name.id for d in program.definitions]
+    if op is None:
+        if len(names) != 1:
+            raise ValueError(f"say which definition: op= one of {', '.join(names) or 'none'}")
+        op = names[0]
+    found = elaborator.definition(filename, op)
+    if found is None:
+        raise ValueError(f"there is no `{op}`; the file defines {', '.join(names) or 'nothing'}")
+    if any(f.type is None for f in found.syntax.formals):
+        raise ValueError(f"`{op}` takes values of any type; call it from an op with types")
+    return found
+
+
+def _known_sizes(named: Named, sizes: Mapping[str, int]) -> None:
+    header = {h.name.id for h in named.syntax.header}
+    for name, value in sizes.items():
+        if name not in header:
+            raise SizeError(
+                f"`{named.syntax.name.id}` has no size `{name}`; it has {', '.join(sorted(header))}"
+            )
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise SizeError(f"{name} = {value!r} is no size: sizes are whole numbers")
+
+
+def emit(
+    text: str,
+    op: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    backend: str = "torch",
+    *,
+    chunk: int | None = None,
+    bare: bool = False,
+    filename: str = "<text>",
+) -> str:
+    """A module file that imports torch only. `bare`: forward alone, no states, no packing."""
+    _torch_only(backend, "emit")
+    return _emitted(elaborate(text, op, sizes, filename), chunk, bare).source
+
+
+def _torch_only(backend: str, what: str) -> None:
+    if backend != "torch":
+        raise BackendError(f"{what}: backend {backend!r} is not there; use backend='torch'")
+
+
+def _emitted(function: Function, chunk: int | None, bare: bool) -> Any:
+    from asiarch.codegen.plan import Unsupported
+    from asiarch.codegen.torch_backend import emit as emit_torch
+
+    try:
+        return emit_torch(function, chunk, bare=bare)
+    except Unsupported as error:
+        raise BackendError(f"`{function.name}`: {error}") from None
+
+
+def compile(
+    text: str,
+    op: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    backend: str = "torch",
+    seed: int = 0,
+    chunk: int | None = None,
+    dtype: str = "float32",
+    device: str = "cpu",
+    filename: str = "<text>",
+) -> Any:
+    """A running module of one op or model; see docs/interface for its calls.
+
+    `module.emitted_source` is the text that runs, `module.report` the ledger, `module.schedule` what was
+    chosen. Raises SpecError, SizeError, BackendError.
+    """
+    if backend not in BACKENDS:
+        raise BackendError(f"no backend {backend!r}; there are {', '.join(BACKENDS)}")
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"chunk must be at least 1, got {chunk}")
+    function = elaborate(text, op, sizes, filename)
+    from asiarch.codegen.parameters import initial_values
+    from asiarch.ir.flatten import flatten
+
+    flat = flatten(function)
+    values = initial_values(flat, seed)
+    if backend == "reference":
+        from asiarch.codegen.reference import Reference
+
+        module = Reference(flat, values)
+        return _described(module, text, function, filename, {"backend": "reference"})
+    return _torch_module(text, function, values, chunk, dtype, device, filename)
+
+
+def _torch_module(
+    text: str,
+    function: Function,
+    values: Mapping[str, Any],
+    chunk: int | None,
+    dtype: str,
+    device: str,
+    filename: str,
+) -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise BackendError(
+            "backend 'torch' needs torch: pip install 'asiarch[torch]' (CPU: see the README)"
+        ) from None
+    kind = getattr(torch, dtype, None)
+    if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
+        raise ValueError(f"dtype {dtype!r} is no floating-point type of torch")
+    emitted = _emitted(function, chunk, bare=False)
+    module = load_source(emitted.source, emitted.entry)
+    state = {path: torch.from_numpy(value.copy()) for path, value in values.items()}
+    module.load_state_dict(state)
+    module = module.to(device=device, dtype=kind)
+    module.emitted_source = emitted.source
+    schedule = {
+        f"{cls}.{r.states[0].name}": {"class": r.cls, "kernel": r.kernel, "note": r.note}
+        for cls, r in emitted.recurrences()
+    }
+    return _described(module, text, function, filename, {"backend": "torch", "recurrences": schedule})
+
+
+def load_source(source: str, entry: str) -> Any:
+    """An instance of the class `entry` that a module text defines; tracebacks show its lines."""
+    name = f"<asiarch {entry} {hash(source) & 0xFFFFFFFF:08x}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    namespace: dict[str, Any] = {"__name__": f"asiarch_emitted_{entry}"}
+    exec(builtins.compile(source, name, "exec"), namespace)
+    return namespace[entry]()
+
+
+
+
+def _described(
+    module: Any, text: str, function: Function, filename: str, schedule: Mapping[str, Any]
+) -> Any:
+    module.schedule = dict(schedule)
+    module.spec = {"text": text, "op": function.name,
+                   "sizes": {k: v.integer for k, v in function.header.items()},
+                   "filename": filename}  # fmt: skip
+    module.__class__.report = property(_ledger)
+    return module
+
+
+def _ledger(module: Any) -> Any:
+    """The ledger of the module's definition, made when asked for."""
+    from asiarch.analysis.report import check
+
+    spec = module.spec
+    return check(spec["text"], spec["filename"]).ops.get(spec["op"])
+
+
+# -- parameters -------------------------------------------------------------------------------------
+
+
+def parameters_of(module: Any) -> dict[str, Any]:
+    """Parameters by path as numpy arrays, of a torch module or the reference."""
+    if hasattr(module, "state_dict"):
+        return {k: v.detach().cpu().double().numpy() for k, v in module.state_dict().items()}
+    return dict(module.params)
+
+
+def copy_parameters(source: Any, target: Any) -> None:
+    """Copy every parameter from one backend's module to another's; paths must agree."""
+    values = parameters_of(source)
+    if hasattr(target, "load_state_dict"):
+        import torch
+
+        own = target.state_dict()
+        _same_paths(values, own)
+        target.load_state_dict({k: torch.from_numpy(v.copy()).to(own[k]) for k, v in values.items()})
+        return
+    _same_paths(values, target.params)
+    target.params.update({k: v.copy() for k, v in values.items()})
+
+
+def _same_paths(source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
+    missing, extra = sorted(set(target) - set(source)), sorted(set(source) - set(target))
+    if missing or extra:
+        raise ValueError(f"parameters differ: missing {missing[:5]}, unknown {extra[:5]}")
+    for path, value in source.items():
+        if tuple(value.shape) != tuple(target[path].shape):
+            raise ValueError(f"{path}: shape {tuple(value.shape)} against {tuple(target[path].shape)}")
