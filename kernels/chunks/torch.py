@@ -6,7 +6,7 @@ know what a chunk computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,9 +38,8 @@ class Chunks:
         """[B, T, H, ...] -> [chunks * H, size, ...], float32 at least; `fill` pads the ends."""
         x = x.to(torch.promote_types(x.dtype, torch.float32))
         if self.rows.packed:
-            slots = sum(self.sizes) // self.heads * self.size
-            x = x.new_full((slots, *x.shape[2:]), fill).index_copy(0, self.slot, x[0])
-            x = x.unflatten(0, (-1, self.size))
+            full = x.new_full((sum(self.sizes) // self.heads * self.size, *x.shape[2:]), fill)
+            x = full.index_copy(0, self.slot, x[0]).unflatten(0, (-1, self.size))
         else:
             extra = len(self.sizes) * self.size - self.rows.time
             x = pad(x, (0, 0) * (x.dim() - 2) + (0, extra), value=fill) if extra else x
@@ -55,9 +54,7 @@ class Chunks:
         x = x.unflatten(0, (len(self.sizes), -1)).transpose(0, 1)
         return x.flatten(1, 2)[:, : self.rows.time]
 
-    def walk(
-        self, step: Callable[..., Tensor], state: Tensor, *terms: Tensor, back: bool = False
-    ) -> tuple[Tensor, Tensor]:
+    def walk(self, step: Any, state: Tensor, *terms: Tensor, back: bool = False) -> Any:
         """state = step(*terms of a chunk, state), first to last or back: those met, the last."""
         state = state[self.order].flatten(0, 1).to(terms[0].dtype)
         live, met = state[:0], list[Tensor]()

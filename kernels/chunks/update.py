@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -21,52 +20,41 @@ class Update(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        chunks: Chunks, local: Callable[..., Any], v: Tensor, state: Tensor, *inputs: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(chunks: Chunks, local: Any, v: Tensor, state: Tensor, *inputs: Tensor) -> Any:
         with torch.autocast(v.device.type, enabled=False):
             qk, qu, wk, wu, q, w, k, u, total = local(chunks, *inputs)
-            value, solve, ys = chunks.split(v), inverse(-wu), list[Tensor]()
-
-            def step(x: Tensor, w: Tensor, u: Tensor, t: Tensor, kv: Tensor, s: Tensor) -> Tensor:
-                ys.append(torch.baddbmm(x, w, s))
-                return torch.baddbmm(torch.addcmul(kv, t, s), u, ys[-1])
-
-            terms = solve @ (wk @ value), solve @ w, u.mT, total, k.mT @ value
-            before, last = chunks.walk(step, state, *terms)
-            o = torch.baddbmm(qk @ value + qu @ torch.cat(ys), q, before)
-            return chunks.join(o, v), last, before
+            value, solve = chunks.split(v), inverse(-wu)
+            x, w = solve @ (wk @ value), solve @ w
+            before, last = chunks.walk(
+                lambda x, w, u, t, n, s: torch.baddbmm(t * s + n, u, torch.baddbmm(x, w, s)),
+                *(state, x, w, u.mT, total, k.mT @ value),
+            )
+            o = qk @ value + qu @ torch.baddbmm(x, w, before)
+            return chunks.join(torch.baddbmm(o, q, before), v), last, before
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.chunks, ctx.local, *tensors = inputs
         ctx.save_for_backward(*tensors, output[2])
         ctx.mark_non_differentiable(output[2])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_o: Tensor, d_last: Tensor, _: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, d_o: Tensor, d_last: Tensor, _: Tensor) -> Any:
         chunks, (v, _, *inputs, before) = ctx.chunks, ctx.saved_tensors
         with torch.autocast(v.device.type, enabled=False):
             terms, pullback = torch.func.vjp(partial(ctx.local, chunks), *inputs)
             qk, qu, wk, wu, q, w, k, u, total = terms
             value, d_o, solve = chunks.split(v), chunks.split(d_o), inverse(-wu)
-            d_ys = list[Tensor]()
-
-            def step(
-                d_y: Tensor, w: Tensor, u: Tensor, t: Tensor, d_s: Tensor, d: Tensor
-            ) -> Tensor:
-                d_ys.append(torch.baddbmm(d_y, u, d))
-                return torch.baddbmm(torch.addcmul(d_s, t, d), w, d_ys[-1])
-
-            w = solve @ w
-            y = torch.baddbmm(solve @ (wk @ value), w, before)
-            terms = qu.mT @ d_o, w.mT, u, total, q.mT @ d_o
-            after, d_state = chunks.walk(step, d_last, *terms, back=True)
-            z = solve.mT @ torch.cat(d_ys[::-1])
+            x, w, d_y = solve @ (wk @ value), solve @ w, qu.mT @ d_o
+            after, d_state = chunks.walk(
+                lambda y, u, w, t, n, d: torch.baddbmm(t * d + n, w, torch.baddbmm(y, u, d)),
+                *(d_last, d_y, u, w.mT, total, q.mT @ d_o),
+                back=True,
+            )
+            y, z = torch.baddbmm(x, w, before), solve.mT @ torch.baddbmm(d_y, u, after)
             d_v = torch.baddbmm(qk.mT @ d_o + wk.mT @ z, k, after)
-            d_total = (before * after).sum_to_size(total.shape)
-            d_scores = d_o @ value.mT, d_o @ y.mT, z @ value.mT, z @ y.mT
+            d_scores = d_o @ value.mT, d_o @ y.mT, z @ value.mT, (z @ y.mT).tril(-1)
             d_reads = d_o @ before.mT, z @ before.mT, value @ after.mT, y @ after.mT
-            d_inputs = pullback((*d_scores, *d_reads, d_total))
+            d_inputs = pullback((*d_scores, *d_reads, (before * after).sum_to_size(total.shape)))
         return None, None, chunks.join(d_v, v), d_state, *d_inputs

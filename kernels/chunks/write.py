@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -20,9 +19,7 @@ class Write(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        chunks: Chunks, local: Callable[..., Any], v: Tensor, state: Tensor, *inputs: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(chunks: Chunks, local: Any, v: Tensor, state: Tensor, *inputs: Tensor) -> Any:
         with torch.autocast(v.device.type, enabled=False):
             scores, q, k, total = local(chunks, *inputs)
             value = chunks.split(v)
@@ -30,14 +27,14 @@ class Write(torch.autograd.Function):
             return chunks.join(torch.baddbmm(scores @ value, q, before), v), last, before
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.chunks, ctx.local, *tensors = inputs
         ctx.save_for_backward(*tensors, output[2])
         ctx.mark_non_differentiable(output[2])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_o: Tensor, d_last: Tensor, _: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, d_o: Tensor, d_last: Tensor, _: Tensor) -> Any:
         chunks, (v, _, *inputs, before) = ctx.chunks, ctx.saved_tensors
         with torch.autocast(v.device.type, enabled=False):
             terms, pullback = torch.func.vjp(partial(ctx.local, chunks), *inputs)

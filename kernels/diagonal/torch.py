@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from ..chunks.torch import Chunks
@@ -12,15 +14,14 @@ from .scores import diagonal_scores
 READ_PRE = False
 
 
-def diagonal_terms(chunks: Chunks, q: Tensor, k: Tensor, a: Tensor) -> tuple[Tensor, ...]:
+def diagonal_terms(chunks: Chunks, q: Tensor, k: Tensor, a: Tensor) -> Any:
     """Scores, reads, writes and decay of every chunk.
 
-    A read after the decay by q is a read before it by a q.
+    A read by q after the decay is a read by a q before it.
     """
     q, k, a = chunks.split(q), chunks.split(k), chunks.split(a, 1.0)
-    if READ_PRE:
-        reads = q
-    else:
+    reads = q
+    if not READ_PRE:
         reads = a * q
     scores, before, after, total = diagonal_scores(reads.unsqueeze(2), k, a)
     scores = scores[:, :, 0]
@@ -30,9 +31,9 @@ def diagonal_terms(chunks: Chunks, q: Tensor, k: Tensor, a: Tensor) -> tuple[Ten
 
 
 def diagonal(
-    q: Tensor, k: Tensor, v: Tensor, a: Tensor, state: Tensor | None, rows: Rows, chunk: int = 64
+    q: Tensor, k: Tensor, v: Tensor, a: Tensor, state: Any, rows: Rows, chunk: int = 64
 ) -> tuple[Tensor, Tensor]:
-    """q, k, a [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] -> o, last state."""
+    """q, k, a [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] or None -> o, last."""
     chunks = Chunks(rows, q.shape[2], chunk)
     if state is None:
         state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])

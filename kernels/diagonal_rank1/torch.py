@@ -5,6 +5,8 @@ D_t = diag(a_t). R_t is the decayed state D_t S_{t-1} (KDA, Gated DeltaNet-2) or
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -17,19 +19,17 @@ READ_PRE = False
 DECAYED = True
 
 
-def diagonal_rank1_terms(
-    chunks: Chunks, q: Tensor, k: Tensor, a: Tensor, w: Tensor
-) -> tuple[Tensor, ...]:
+def diagonal_rank1_terms(chunks: Chunks, q: Tensor, k: Tensor, a: Tensor, w: Tensor) -> Any:
     """Scores, erase scores, reads, erase reads, writes and decay of every chunk.
 
-    A read after the decay by x is a read before it by a x.
+    A read by x after the decay is a read by a x before it.
     """
     q, k, w, a = chunks.split(q), chunks.split(k), chunks.split(w), chunks.split(a, 1.0)
-    if DECAYED:
-        w = a * w
     reads = q
     if not READ_PRE:
         reads = a * q
+    if DECAYED:
+        w = a * w
     pairs, before, after, total = diagonal_scores(torch.stack([reads, w], 2), k, a)
     scores, lower = pairs.unbind(2)
     if not READ_PRE:
@@ -38,16 +38,9 @@ def diagonal_rank1_terms(
 
 
 def diagonal_rank1(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    a: Tensor,
-    w: Tensor,
-    state: Tensor | None,
-    rows: Rows,
-    chunk: int = 64,
+    q: Tensor, k: Tensor, v: Tensor, a: Tensor, w: Tensor, state: Any, rows: Rows, chunk: int = 64
 ) -> tuple[Tensor, Tensor]:
-    """q, k, a, w [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] -> o, last state."""
+    """q, k, a, w [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] or None -> o, last."""
     chunks = Chunks(rows, q.shape[2], chunk)
     if state is None:
         state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])

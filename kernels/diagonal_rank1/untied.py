@@ -1,9 +1,11 @@
-"""Diagonal decay plus rank one: S_t = D_t S_{t-1} + u_t (R_t' w_t)' + k_t v_t', D_t = diag(a_t).
+"""Diagonal decay plus rank one: S_t = D_t S_{t-1} + u_t (R_t' w_t)' + k_t v_t'.
 
-R_t is the decayed state D_t S_{t-1} or, as in RWKV-7 and DPLR, S_{t-1}.
+D_t = diag(a_t). R_t is the decayed state D_t S_{t-1} or, as in RWKV-7 and DPLR, S_{t-1}.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,25 +21,25 @@ DECAYED = True
 
 def diagonal_rank1_untied_terms(
     chunks: Chunks, q: Tensor, k: Tensor, a: Tensor, u: Tensor, w: Tensor
-) -> tuple[Tensor, ...]:
+) -> Any:
     """Scores of reads and erase reads with writes and erases, these four, and the decay.
 
-    A read after the decay by x is a read before it by a x.
+    A read by x after the decay is a read by a x before it.
     """
     q, k, u, w = (chunks.split(x) for x in (q, k, u, w))
     a = chunks.split(a, 1.0)
-    if DECAYED:
-        w = a * w
     reads = q
     if not READ_PRE:
         reads = a * q
+    if DECAYED:
+        w = a * w
     both = torch.stack([reads, w], 2)
-    aqk, awk = diagonal_scores(both, k, a)[0].unbind(2)
+    qk, wk = diagonal_scores(both, k, a)[0].unbind(2)
     pairs, before, after, total = diagonal_scores(both, u, a)
-    aqu, awu = pairs.unbind(2)
+    qu, wu = pairs.unbind(2)
     if not READ_PRE:
-        aqk, aqu = (s + (q * x).sum(-1).diag_embed() for s, x in ((aqk, k), (aqu, u)))
-    return aqk, aqu, awk, awu, reads * before, w * before, k * after, u * after, total.mT
+        qk, qu = (s + (q * x).sum(-1).diag_embed() for s, x in ((qk, k), (qu, u)))
+    return qk, qu, wk, wu, reads * before, w * before, k * after, u * after, total.mT
 
 
 def diagonal_rank1_untied(
@@ -47,11 +49,11 @@ def diagonal_rank1_untied(
     a: Tensor,
     u: Tensor,
     w: Tensor,
-    state: Tensor | None,
+    state: Any,
     rows: Rows,
     chunk: int = 64,
 ) -> tuple[Tensor, Tensor]:
-    """q, k, a, u, w [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] -> o, last state."""
+    """q, k, a, u, w [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] or None -> o, last."""
     chunks = Chunks(rows, q.shape[2], chunk)
     if state is None:
         state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from ..chunks.torch import Chunks
@@ -11,7 +13,7 @@ from ..rows.torch import Rows
 READ_PRE = False
 
 
-def identity_terms(chunks: Chunks, q: Tensor, k: Tensor) -> tuple[Tensor, ...]:
+def identity_terms(chunks: Chunks, q: Tensor, k: Tensor) -> Any:
     """Scores, reads, writes and decay of every chunk."""
     q, k = chunks.split(q), chunks.split(k)
     if READ_PRE:
@@ -22,9 +24,9 @@ def identity_terms(chunks: Chunks, q: Tensor, k: Tensor) -> tuple[Tensor, ...]:
 
 
 def identity(
-    q: Tensor, k: Tensor, v: Tensor, state: Tensor | None, rows: Rows, chunk: int = 64
+    q: Tensor, k: Tensor, v: Tensor, state: Any, rows: Rows, chunk: int = 64
 ) -> tuple[Tensor, Tensor]:
-    """q, k [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] -> o, last state."""
+    """q, k [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] or None -> o, last."""
     chunks = Chunks(rows, q.shape[2], chunk)
     if state is None:
         state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -13,21 +15,21 @@ from .decays import Decays
 READ_PRE = False
 
 
-def scalar_terms(chunks: Chunks, q: Tensor, k: Tensor, a: Tensor) -> tuple[Tensor, ...]:
+def scalar_terms(chunks: Chunks, q: Tensor, k: Tensor, a: Tensor) -> Any:
     """Scores, reads, writes and decay of every chunk."""
     q, k, a = chunks.split(q), chunks.split(k), chunks.split(a, 1.0)
     decay = Decays.apply(a)
     start = decay[:, :, :1] * a[:, :1, None]
-    after, total = decay[:, -1, :, None], start[:, -1:]
+    end, total = decay[:, -1, :, None], start[:, -1:]
     if READ_PRE:
         decay, start = pad(decay[:, :-1], (0, 0, 1, 0)), pad(start[:, :-1], (0, 0, 1, 0), value=1.0)
-    return (q @ k.mT) * decay, q * start, k * after, total
+    return (q @ k.mT) * decay, q * start, k * end, total
 
 
 def scalar(
-    q: Tensor, k: Tensor, v: Tensor, a: Tensor, state: Tensor | None, rows: Rows, chunk: int = 64
+    q: Tensor, k: Tensor, v: Tensor, a: Tensor, state: Any, rows: Rows, chunk: int = 64
 ) -> tuple[Tensor, Tensor]:
-    """q, k [B, T, H, K]; v [B, T, H, V]; a [B, T, H]; state [N, H, K, V] -> o, last state."""
+    """q, k [B, T, H, K]; v [B, T, H, V]; a [B, T, H]; state [N, H, K, V] or None -> o, last."""
     chunks = Chunks(rows, q.shape[2], chunk)
     if state is None:
         state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])

@@ -5,6 +5,8 @@ R_t is the decayed state a_t S_{t-1} or S_{t-1}.
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -19,24 +21,20 @@ DECAYED = True
 
 def scalar_rank1_untied_terms(
     chunks: Chunks, q: Tensor, k: Tensor, a: Tensor, u: Tensor, w: Tensor
-) -> tuple[Tensor, ...]:
+) -> Any:
     """Scores of reads and erase reads with writes and erases, these four, and the decay."""
     q, k, u, w = (chunks.split(x) for x in (q, k, u, w))
     a = chunks.split(a, 1.0)
-    decay = Decays.apply(a)
-    start = decay[:, :, :1] * a[:, :1, None]
-    after, total = decay[:, -1, :, None], start[:, -1:]
+    decay = erase = Decays.apply(a)
+    start = begin = decay[:, :, :1] * a[:, :1, None]
+    end, total = decay[:, -1, :, None], start[:, -1:]
     if READ_PRE:
-        reads = pad(decay[:, :-1], (0, 0, 1, 0)), pad(start[:, :-1], (0, 0, 1, 0), value=1.0)
-    else:
-        reads = decay, start
-    if DECAYED:
-        erases = decay.tril(-1), start
-    else:
-        erases = pad(decay[:, :-1], (0, 0, 1, 0)), pad(start[:, :-1], (0, 0, 1, 0), value=1.0)
-    aqk, aqu = (q @ k.mT) * reads[0], (q @ u.mT) * reads[0]
-    awk, awu = (w @ k.mT) * erases[0], (w @ u.mT) * erases[0]
-    return aqk, aqu, awk, awu, q * reads[1], w * erases[1], k * after, u * after, total
+        decay, start = pad(decay[:, :-1], (0, 0, 1, 0)), pad(start[:, :-1], (0, 0, 1, 0), value=1.0)
+    if not DECAYED:
+        erase, begin = pad(erase[:, :-1], (0, 0, 1, 0)), pad(begin[:, :-1], (0, 0, 1, 0), value=1.0)
+    qk, qu = (q @ k.mT) * decay, (q @ u.mT) * decay
+    wk, wu = (w @ k.mT) * erase.tril(-1), (w @ u.mT) * erase
+    return qk, qu, wk, wu, q * start, w * begin, k * end, u * end, total
 
 
 def scalar_rank1_untied(
@@ -46,11 +44,11 @@ def scalar_rank1_untied(
     a: Tensor,
     u: Tensor,
     w: Tensor,
-    state: Tensor | None,
+    state: Any,
     rows: Rows,
     chunk: int = 64,
 ) -> tuple[Tensor, Tensor]:
-    """q, k, u, w [B, T, H, K]; v [B, T, H, V]; a [B, T, H]; state [N, H, K, V] -> o, last state."""
+    """q, k, u, w [B, T, H, K]; v [B, T, H, V]; a [B, T, H]; state [N, H, K, V] or None."""
     chunks = Chunks(rows, q.shape[2], chunk)
     if state is None:
         state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])
