@@ -212,7 +212,7 @@ class ModuleWriter:
             self.kernels.need("rows/torch.py")
             body.line(f"rows = Rows({lead}, cu_seqlens)")
         if self._positional():
-            self.kernels.need("delay/positions.py")
+            self.kernels.need("running/positions.py")
             body.line(f't, after["t"] = positions(state.get("t"), rows, {self.expr.like}.dtype)')
         for step in self.plan.steps:
             self._step_lines(step)
@@ -351,16 +351,24 @@ class ModuleWriter:
         self.expr.names[node] = Text(name)
 
     def _cumulative(self, node: Node, text: str, hint: str, shape: Sequence[int]) -> None:
+        """`running(join, x, start, rows)`: the join that the reduction names."""
         which = node.attr("which")
-        start = "zeros(batch, {})" if which == "sum" else "zeros(batch, {}) - torch.inf"
-        sizes = ", ".join(map(str, shape))
-        initial = (start.format(sizes) if shape else start.replace(", {}", ""))
+        sizes = "".join(f", {n}" for n in shape)
+        initial = f"zeros(batch{sizes})" if which == "sum" else f"zeros(batch{sizes}) - torch.inf"
         key = self.state_key(f"{hint}.{which}", initial)
-        self.kernels.need("delay/running.py")
+        self.kernels.need("running/torch.py")
         name = self.names.fresh(hint if hint != node.op else f"running_{which}")
-        function = {"sum": "running_sum", "max": "running_max", "logsumexp": "running_logsumexp"}[which]
-        self.writer.line(f'{name}, after["{key}"] = {function}({text}, state.get("{key}"), rows)')
+        join = {"sum": "torch.add", "max": "torch.maximum", "logsumexp": "torch.logaddexp"}[which]
+        start = f'state.get("{key}", {self._start(which, sizes)})'
+        self.writer.line(f'{name}, after["{key}"] = running({join}, {text}, {start}, rows)')
         self.expr.names[node] = Text(name)
+
+    def _start(self, which: str, sizes: str) -> str:
+        like = self.expr.like
+        if which == "sum":
+            return f"{like}.new_zeros(rows.count{sizes})"
+        inner = sizes.removeprefix(", ")
+        return f"{like}.new_full((rows.count{', ' + inner if inner else ','}), -torch.inf)"
 
     def _whole(self, node: Node) -> None:
         """Reductions over time stand in losses only: over the documents' tokens of the row."""

@@ -1,0 +1,1 @@
+"""Running sums and maxima over the tokens so far, and positions."""
