@@ -1,0 +1,1 @@
+"""The past of a stream: delays and windows."""
