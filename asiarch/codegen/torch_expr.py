@@ -228,7 +228,7 @@ class Expressions:
         return Text(f"({left} @ {right}.flatten(1)).unflatten(-1, {self.sizes(rest)})")
 
     def _einsum(self, node: Node) -> Text:
-        letters = _letters([*node.args[0].type.axes, *node.args[1].type.axes])
+        letters = letters_of([*node.args[0].type.axes, *node.args[1].type.axes])
         lead = "bt"[: self.lead]
 
         def names(kind: Type) -> str:
@@ -380,10 +380,10 @@ def _dims(kind: Type, over: Sequence[str]) -> str:
     return str(numbers[0]) if len(numbers) == 1 else f"({', '.join(map(str, numbers))})"
 
 
-def _letters(axes: Sequence[str]) -> Mapping[str, str]:
+def letters_of(axes: Sequence[str], reserved: str = "bt") -> Mapping[str, str]:
     """One letter per axis, its own first letter if it can be."""
     out: dict[str, str] = {}
-    taken = set("bt")
+    taken = set(reserved)
     for axis in axes:
         if axis in out:
             continue

@@ -296,7 +296,18 @@ class Elaborator:
             self._building.pop()
         if any(d.severity == "error" for d in self.diagnostics[mark:]):
             function = None
+        if self.concrete and function is not None:
+            function = self._known(named, function)
         self._instances[key] = function
+        return function
+
+    def _known(self, named: Named, function: Function) -> Function:
+        """An earlier instance with the very same terms (a header number that decided nothing new)."""
+        for key, other in self._instances.items():
+            if other is None or key[0] is not named.syntax:  # type: ignore[index]
+                continue
+            if same_terms(function, other) and function.axes == other.axes:
+                return other
         return function
 
     def _key(
@@ -437,6 +448,16 @@ class Elaborator:
             axes = known_axes(b, result.axes or (), result.span)
             out.append(Type("seq" if result.name.id == "Seq" else "tensor", axes))
         return tuple(out)
+
+
+def same_terms(a: Function, b: Function) -> bool:
+    """Equal terms are one object, so equal functions have identical roots and parameters."""
+    return (
+        a.outputs == b.outputs
+        and a.losses == b.losses
+        and [s.update for s in a.states] == [s.update for s in b.states]
+        and [(p.leaf, p.initial) for p in a.params] == [(p.leaf, p.initial) for p in b.params]
+    )
 
 
 def is_polymorphic(syntax: ast.Definition) -> bool:

@@ -139,6 +139,8 @@ def _bodies(
     types: list[Type],
 ) -> tuple[list[Function], tuple[int, ...] | None, Builder]:
     """The distinct bodies, and which one each iteration runs (None: one body, the variable a symbol)."""
+    from asiarch.elaborate.program import same_terms
+
     root = _root(b)
     before = dict(root.target_counts)
     shared = child(b, "loop", f"for_{e.variable.id}{b.loops}")
@@ -157,22 +159,12 @@ def _bodies(
         root.target_counts.clear()
         root.target_counts.update(before)
         body = _body(b, e, shared, Size.of(n), axis, carried, types)
-        same = next((i for i, f in enumerate(bodies) if _same(f, body)), None)
+        same = next((i for i, f in enumerate(bodies) if same_terms(f, body)), None)
         if same is None:
             same = len(bodies)
             bodies.append(body)
         schedule.append(same)
     return bodies, tuple(schedule), shared
-
-
-def _same(a: Function, b: Function) -> bool:
-    """Equal terms are one object, so equal bodies have identical roots and parameters."""
-    return (
-        a.outputs == b.outputs
-        and a.losses == b.losses
-        and [s.update for s in a.states] == [s.update for s in b.states]
-        and [(p.leaf, p.initial) for p in a.params] == [(p.leaf, p.initial) for p in b.params]
-    )
 
 
 def _body(

@@ -1,0 +1,1 @@
+"""Attention over admissible tokens, by blocks of queries."""
