@@ -10,25 +10,24 @@ from torch import Tensor
 
 
 def diagonal_scores(x: Tensor, k: Tensor, a: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A_irj = sum_d x_ird k_jd prod_{j < l < i} a_ld, j < i; x [N, C, R, K]; k, a [N, C, K].
+    """[R, M, N, C, C]: sum_d x_ird k_jmd prod_{j < l < i} a_ld for j < i, else 0.
 
-    Also the products before and after each token [N, C, K] and of all [N, 1, K]. Sibling blocks of
-    h tokens meet at their border: a factor underflows only where the true product does.
+    x [N, C, R, K]; k [N, C, M, K]; a [N, C, K]. Also the products before each token, after it
+    [N, C, K] and of all [N, 1, K]. Sibling blocks of h tokens meet at their border: a factor
+    underflows only where the true product does.
     """
-    count, size, reads, width = x.shape
-    result, total = x.new_zeros(count, size, 1, reads, 1), a.unsqueeze(2)
+    (count, size, reads, width), writes, h = x.shape, k.shape[2], 1
+    result, total = x.new_zeros(count, size, reads, writes), a.unsqueeze(2)
     before = after = torch.ones_like(total)
-    h = 1
     while h < size:
-        first, second = result.unflatten(1, (-1, 2)).unbind(2)
-        (p1, p2), (s1, s2), (t1, t2) = (
-            y.unflatten(1, (-1, 2)).unbind(2) for y in (before, after, total)
-        )
+        pairs = (y.unflatten(1, (-1, 2)).unbind(2) for y in (result, before, after, total))
+        (first, second), (p1, p2), (s1, s2), (t1, t2) = pairs
         late = x.view(count, -1, 2, h, reads, width)[:, :, 1] * p2.unsqueeze(3)
-        early = k.view(count, -1, 2, h, width)[:, :, 0] * s1
-        corner = (late.flatten(2, 3) @ early.mT).view(count, -1, h, reads, h)
-        top = torch.cat([first, torch.zeros_like(first)], -1)
-        result = torch.cat([top, torch.cat([corner, second], -1)], 2)
+        early = k.view(count, -1, 2, h, writes, width)[:, :, 0] * s1.unsqueeze(3)
+        corner = late.flatten(2, 3) @ early.flatten(2, 3).mT
+        top = torch.cat([first, torch.zeros_like(first)], 3)
+        result = torch.cat([top, torch.cat([corner, second], 3)], 2)
         before, after = torch.cat([p1, p2 * t1], 2), torch.cat([s1 * t2, s2], 2)
         total, h = t1 * t2, 2 * h
-    return result[:, 0], before[:, 0], after[:, 0], total[:, 0]
+    result = result.view(count, size, reads, size, writes).permute(2, 4, 0, 1, 3).contiguous()
+    return result, before[:, 0], after[:, 0], total[:, 0]

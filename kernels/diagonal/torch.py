@@ -23,8 +23,8 @@ def diagonal_terms(chunks: Chunks, q: Tensor, k: Tensor, a: Tensor) -> Any:
     reads = q
     if not READ_PRE:
         reads = a * q
-    scores, before, after, total = diagonal_scores(reads.unsqueeze(2), k, a)
-    scores = scores[:, :, 0]
+    pairs, before, after, total = diagonal_scores(reads.unsqueeze(2), k.unsqueeze(2), a)
+    scores = pairs[0, 0]
     if not READ_PRE:
         scores = scores + (q * k).sum(-1).diag_embed()
     return scores, reads * before, k * after, total.mT

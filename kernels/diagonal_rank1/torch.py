@@ -30,8 +30,9 @@ def diagonal_rank1_terms(chunks: Chunks, q: Tensor, k: Tensor, a: Tensor, w: Ten
         reads = a * q
     if DECAYED:
         w = a * w
-    pairs, before, after, total = diagonal_scores(torch.stack([reads, w], 2), k, a)
-    scores, lower = pairs.unbind(2)
+    both = torch.stack([reads, w], 2)
+    pairs, before, after, total = diagonal_scores(both, k.unsqueeze(2), a)
+    scores, lower = pairs[:, 0].unbind()
     if not READ_PRE:
         scores = scores + (q * k).sum(-1).diag_embed()
     return scores, lower, reads * before, w * before, k * after, total.mT

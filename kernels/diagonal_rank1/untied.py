@@ -33,10 +33,9 @@ def diagonal_rank1_untied_terms(
         reads = a * q
     if DECAYED:
         w = a * w
-    both = torch.stack([reads, w], 2)
-    qk, wk = diagonal_scores(both, k, a)[0].unbind(2)
-    pairs, before, after, total = diagonal_scores(both, u, a)
-    qu, wu = pairs.unbind(2)
+    both, writes = torch.stack([reads, w], 2), torch.stack([k, u], 2)
+    pairs, before, after, total = diagonal_scores(both, writes, a)
+    qk, qu, wk, wu = pairs.flatten(0, 1).unbind()
     if not READ_PRE:
         qk, qu = (s + (q * x).sum(-1).diag_embed() for s, x in ((qk, k), (qu, u)))
     return qk, qu, wk, wu, reads * before, w * before, k * after, u * after, total.mT
