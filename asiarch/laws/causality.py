@@ -16,20 +16,37 @@ from asiarch.laws.verdict import Verdict, Witness, fails, holds, not_applicable
 def prefix(
     subject: Subject, streams: Streams, generator: torch.Generator, chunk: int | None = None
 ) -> Verdict:
-    """Changing tokens >= p, to values of several magnitudes, leaves outputs < p bit-identical."""
+    """Changing tokens >= p, to values of several magnitudes, leaves outputs < p bit-identical.
+
+    A magnitude at which the changed tokens' own outputs overflow is left out: a masked 0 * inf is NaN
+    in correct code too.
+    """
     time = streams[0].shape[1]
     places = cuts(time, chunk)
     if not places:
         return not_applicable("prefix", f"a sequence of {time} has no later token")
-    before = subject.outputs(streams)
+    before, used = subject.outputs(streams), set[float]()
     for p in places:
         for magnitude in MAGNITUDES:
             changed = _change(
                 subject, streams, range(len(streams)), slice(p, None), magnitude, generator
             )
-            if _first_change(before, subject.outputs(changed), p) is not None:
+            after = subject.outputs(changed)
+            if _overflowed(before, after):
+                continue
+            used.add(magnitude)
+            if _first_change(before, after, p) is not None:
                 return fails("prefix", _explain(subject, streams, before, p, changed, generator))
-    return holds("prefix", f"cuts {places}, replacements of size {MAGNITUDES}: equal in every bit")
+    if not used:
+        return not_applicable("prefix", "every replacement overflows")
+    sizes = tuple(sorted(used))
+    return holds("prefix", f"cuts {places}, replacements of size {sizes}: equal in every bit")
+
+
+def _overflowed(before: Streams, after: Streams) -> bool:
+    """Did finite inputs of this size give outputs that are not finite, where others gave finite ones?"""
+    finite = all(bool(x.isfinite().all()) for x in before if x.is_floating_point())
+    return finite and any(not bool(y.isfinite().all()) for y in after if y.is_floating_point())
 
 
 def _change(
@@ -77,8 +94,9 @@ def _explain(
             for magnitude in MAGNITUDES:
                 tokens = slice(token, token + 1)
                 one = _change(subject, streams, which, tokens, magnitude, generator)
-                seen = _first_change(before, subject.outputs(one), token)
-                if seen is not None:
+                after = subject.outputs(one)
+                seen = _first_change(before, after, token)
+                if seen is not None and not _overflowed(before, after):
                     named = f" of stream {which[0]}" if len(which) < len(streams) else ""
                     return _leak(f"changing token {token}{named}", token, seen)
     seen = _first_change(before, subject.outputs(changed), p)

@@ -41,6 +41,8 @@ class _Rules:
         return ra.mul(weights, ra.inverse(ra.total(weights, dims, keepdims=True)))
 
 
+_INTEGER = frozenset({"less", "less_equal", "equal", "not_equal", "mod"})
+
 RULES = _Rules()
 
 
@@ -73,13 +75,15 @@ class Ring(Algebra):
     def pointwise(self, node: Node, *values: Any) -> Any:
         if node.op == "pow":
             return self._power(node, *values)
-        if node.op in ("less", "less_equal", "equal", "not_equal") and node.type.positional:
-            return self._compare(node.op, *values)
+        if node.op in _INTEGER and all(a.type.positional for a in node.args):
+            return self._integers(node.op, *values)
         return _rule(lookup(node.op))(*values)
 
-    def _compare(self, op: str, x: Any, y: Any) -> Any:
-        """Positions compare as the integers they are."""
+    def _integers(self, op: str, x: Any, y: Any) -> Any:
+        """Positions compare, and leave remainders, as the integers they are."""
         a, b = (np.where(v > ra.N // 2, v - ra.N, v) for v in (x, y))
+        if op == "mod":
+            return np.mod(a, b) % ra.N
         truth = {"less": a < b, "less_equal": a <= b, "equal": a == b, "not_equal": a != b}[op]
         return truth.astype(np.int64)
 

@@ -33,6 +33,10 @@ def _float64(np: Any, x: Any, dims: tuple[int, ...], count: int) -> Any:
     return np.where(_mask(np, x, dims[0], count), x, 0)
 
 
+def _ring(R: Any, x: Any, dims: tuple[int, ...], count: int) -> Any:
+    return R.np.where(_mask(R.np, R.order(x), dims[0], count), x, 0)
+
+
 def _tangent(A: Any, out: Any, tangent: Any, dims: tuple[int, ...]) -> Any:
     return A.where_nonzero(out, tangent)
 
@@ -44,7 +48,7 @@ PRIMITIVE = Primitive(
     build=_build,
     evaluate=lambda domain, node, x: domain.keep(node, x),
     float64=_float64,
-    ring=lambda R, x, dims, count: _float64(R.np, x, dims, count),
+    ring=_ring,
     derivative=(_tangent,),
     image=lambda I, x: I.join(x, I.point(0)),
     flops=2,
