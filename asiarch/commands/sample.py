@@ -1,0 +1,86 @@
+"""Let a trained model go on from a prompt, byte by byte, with its state carried along."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from asiarch.commands.support.bundle import unbundled
+from asiarch.commands.support.errors import PROGRAM, CommandError
+
+SUMMARY = "let a trained model write"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "checkpoint", type=Path, metavar="CKPT", help="the folder of a training run"
+    )
+    parser.add_argument("--prompt", default="\n", help="what it goes on from (a new line)")
+    parser.add_argument("--tokens", type=int, default=400, metavar="N", help="bytes to write (400)")
+    parser.add_argument(
+        "--temperature", type=float, default=0.8, help="0 takes the likeliest (0.8)"
+    )
+    parser.add_argument("--top-p", type=float, default=0.95, help="leaves out the unlikely (0.95)")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.tokens < 0:
+        raise CommandError(f"--tokens must be at least 0, not {arguments.tokens}")
+    try:
+        from asiarch.train import TrainError, load_checkpoint, restore_weights
+        from asiarch.train.sample import stream
+    except ImportError as error:
+        raise CommandError(f"sampling needs {error.name}: pip install 'asiarch[torch]'") from None
+    try:
+        stored = load_checkpoint(arguments.checkpoint)
+        module = _module(stored.meta)
+        restore_weights(module, stored.weights)
+        prompt = arguments.prompt.encode("utf-8", "surrogateescape")
+        drawn = stream(
+            module,
+            prompt,
+            length=arguments.tokens,
+            temperature=arguments.temperature,
+            top_p=arguments.top_p,
+            seed=arguments.seed,
+        )
+        _write(prompt, drawn)
+    except (TrainError, ValueError) as error:
+        raise CommandError(str(error), PROGRAM) from None
+    return 0
+
+
+def _module(meta: Mapping[str, Any]) -> Any:
+    """The model of a checkpoint, made again from the program stored in it."""
+    from asiarch import interface
+
+    missing = [key for key in ("spec", "sizes") if key not in meta]
+    if missing:
+        raise CommandError(
+            f"the checkpoint does not say what program it is of (no {' and no '.join(missing)}); "
+            "it was not written by `asiarch train`",
+            PROGRAM,
+        )
+    with unbundled(meta["spec"], meta.get("files", {})) as filename:
+        return interface.compile(
+            meta["spec"],
+            meta.get("model"),
+            meta["sizes"],
+            seed=meta.get("seed", 0),
+            filename=filename,
+        )
+
+
+def _write(prompt: bytes, drawn: Iterable[int]) -> None:
+    """Bytes as they come; what is no UTF-8 shows as a replacement sign."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    sys.stdout.write(decoder.decode(prompt))
+    for byte in drawn:
+        sys.stdout.write(decoder.decode(bytes([byte])))
+        sys.stdout.flush()
+    sys.stdout.write(decoder.decode(b"", final=True) + "\n")
