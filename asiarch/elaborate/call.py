@@ -58,6 +58,10 @@ def _primitive(b: Builder, call: ast.Call | ast.Pipe, args: Sequence[Node]) -> N
 
 def _unknown(b: Builder, call: ast.Call | ast.Pipe) -> None:
     name = call.name.id
+    if b.elaborator.broken(b.file, name):
+        from asiarch.elaborate.scope import Quiet
+
+        raise Quiet
     if b.scope.find(name) is not None:
         b.fail("E0105", f"`{name}` is a value, not an operator", call.name.span,
                help="a product is written `*`, a contraction `@`")  # fmt: skip

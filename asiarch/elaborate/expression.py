@@ -8,7 +8,7 @@ from fractions import Fraction
 from asiarch.elaborate import attend as attend_rules
 from asiarch.elaborate.builder import Builder, position
 from asiarch.elaborate.call import elaborate_call
-from asiarch.elaborate.scope import StateName, Static
+from asiarch.elaborate.scope import Quiet, StateName, Static
 from asiarch.ir import rules
 from asiarch.ir.node import Node
 from asiarch.ir.primitive import Problem
@@ -52,6 +52,8 @@ def _value(b: Builder, e: ast.Expr) -> Node:
             return _index(b, e)
         case ast.Attend():
             return attend_rules.elaborate_attend(b, e)
+        case ast.Bad():
+            raise Quiet
         case ast.Prime():
             b.fail(
                 "E0111",

@@ -179,6 +179,11 @@ class Elaborator:
             self._scopes[PRELUDE] = {d.name.id: Named(PRELUDE, d) for d in prelude.program.definitions}
         return self._scopes[PRELUDE].get(name)
 
+    def broken(self, file: str | None, name: str) -> bool:
+        """A definition that could not be read: what is wrong with it is reported already."""
+        found = self.files.get(file or "")
+        return found is not None and name in found.broken
+
     def definition_names(self, file: str | None) -> list[str]:
         self.definition(file, "")
         return [*self._scopes.get(file or "", {}), *self._scopes.get(PRELUDE, {})]

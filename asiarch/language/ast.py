@@ -165,8 +165,15 @@ class Prime:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Stands for a value that could not be read; its error is reported already."""
+
+    span: Span
+
+
 Expr: TypeAlias = (
-    Number | Name | Paren | Unary | Binary | Compare | Call | Pipe | Index | Attend | Prime
+    Number | Name | Paren | Unary | Binary | Compare | Call | Pipe | Index | Attend | Prime | Bad
 )
 
 

@@ -1,0 +1,1 @@
+"""The grammar, its built tables, and examples of right and wrong programs."""
