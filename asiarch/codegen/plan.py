@@ -231,6 +231,11 @@ class _Order:
 
     def run(self) -> None:
         flat = self.plan.function
+        roots = [*flat.outputs, *flat.losses, *(s.update for s in flat.states)]
+        live = set(topological(roots)) | {u for s in flat.states for u in topological([s.initial])}
+        for node in flat.hints:
+            if node in live:
+                self.need(node)
         for root in (*flat.outputs, *flat.losses):
             self.need(root)
         for recurrence in self.plan.recurrences:

@@ -85,7 +85,7 @@ def print_conv(module: ModuleWriter, call: Node) -> None:
     key = module.state_key(path, module.zeros("batch", (n - 1) * dilation, *shape))
     text = module.expr.whole_stream(x, module._first_stream())
     result = next(r for r in module.uses if r.op == "result" and r.args[0] is call)
-    name = module.names.fresh(path.split(".")[0] if path.split(".")[0] != "out" else "o")
+    name = module.names.fresh("_".join(path.split(".")[-2:]))
     taps = f"self.{path}.taps"
     module.writer.line(
         f'{name}, after["{key}"] = conv({text}, {taps}, {dilation}, state.get("{key}"), rows)'

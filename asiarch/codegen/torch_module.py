@@ -175,22 +175,30 @@ class ModuleWriter:
         with w.block("def reset_parameters(self) -> None:"):
             w.line('"""Initial values; every draw from torch\'s generator."""')
             for param in flat.params:
-                w.line(self._initial_line(param))
+                self._initial_lines(param)
         w.line()
 
-    def _initial_line(self, param: ParamInfo) -> str:
-        target = f"self.{attribute(param.path)}"
-        initial = param.initial
+    def _initial_lines(self, param: ParamInfo) -> None:
+        w, target, initial = self.writer, f"self.{attribute(param.path)}", param.initial
         if initial.op in ("size", "const"):
-            return f"{target}.fill_({self.expr.of(initial).text})"
+            w.line(f"{target}.fill_({self.expr.of(initial).text})")
+            return
         if initial.op == "draw" and all(a.op in ("size", "const") for a in initial.args):
             bounds = [self.expr.of(a).text for a in initial.args]
-            if initial.attr("which") == "uniform":
-                return f"{target}.uniform_({', '.join(bounds)})"
-            return f"{target}.normal_(std={bounds[0]})"
+            method = "uniform_" if initial.attr("which") == "uniform" else "normal_"
+            if method == "normal_":
+                bounds = [f"std={bounds[0]}"]
+            w.line(f"{target}.{method}({', '.join(bounds)})")
+            return
         printer = Expressions(self.plan.function, like=target, special=self._initial_special)
         printer.draw_like = target
-        return f"{target}.copy_({printer.of(inline_calls(initial)).text})"
+        order = topological([initial])
+        for node in order:
+            shared = sum(a is node for n in order for a in n.args) > 1
+            if shared and node.op not in ("size", "const", "param"):
+                w.line(f"x = {printer.of(node).text}")
+                printer.names[node] = Text("x")
+        w.line(f"{target}.copy_({printer.of(initial).text})")
 
     def _initial_special(self, node: Node) -> Text:
         raise Unsupported(f"the torch backend cannot initialise with `{node.op}`")
@@ -491,15 +499,6 @@ _COSTLY = frozenset({"contract", "exp", "call"})
 def attribute(path: str) -> str:
     """A path as attribute access; list indices as subscripts."""
     return path
-
-
-def inline_calls(node: Node) -> Node:
-    """An initialiser with calls of definitions expanded."""
-    from asiarch.ir.function import Function as Fn
-    from asiarch.ir.flatten import flatten
-
-    holder = Fn("initial", "op", (), (node,), {})
-    return flatten(holder).outputs[0]
 
 
 def _is_conv(node: Node) -> bool:

@@ -20,7 +20,10 @@ class Writer:
     depth: int = 0
 
     def line(self, text: str = "") -> None:
-        self.lines.append(f"{'    ' * self.depth}{text}" if text else "")
+        """One statement; broken at its brackets when it is too long."""
+        indent = "    " * self.depth
+        for piece in broken(text, self.room) if text else [""]:
+            self.lines.append(f"{indent}{piece}" if piece else "")
 
     @contextmanager
     def block(self, head: str) -> Iterator[None]:
@@ -66,3 +69,68 @@ def wrapped(head: str, items: list[str], tail: str, room: int) -> list[str]:
 def class_name(name: str) -> str:
     """gated_delta_net -> GatedDeltaNet."""
     return "".join(p[:1].upper() + p[1:] for p in re.split(r"[^0-9A-Za-z]+|_", name) if p)
+
+
+def broken(text: str, room: int) -> list[str]:
+    """A statement in lines of at most `room`: its widest bracket opens, its items one level in."""
+    if len(text) <= room:
+        return [text]
+    found = _widest(text)
+    if found is None:
+        return [text]
+    start, end = found
+    items = _items(text[start + 1 : end])
+    if not items or (len(items) == 1 and len(items[0]) > room + 40):
+        return [text]
+    inner = ", ".join(items)
+    comma = "," if len(items) > 1 or text[start + 1 : end].rstrip().endswith(",") else ""
+    if len(inner) <= room - 4:
+        body = [f"    {inner}"]
+    else:
+        body = []
+        for item in items:
+            lines = broken(f"{item}{comma}", room - 4)
+            body += [f"    {line}" for line in lines]
+    return [text[: start + 1], *body, *broken(text[end:], room)]
+
+
+def _widest(text: str) -> tuple[int, int] | None:
+    """The outermost bracket with the longest content."""
+    best: tuple[int, int] | None = None
+    stack: list[int] = []
+    for place, char in _code(text):
+        if char in "([{":
+            stack.append(place)
+        elif char in ")]}" and stack:
+            start = stack.pop()
+            if not stack and char == ")" and (best is None or place - start > best[1] - best[0]):
+                best = (start, place)
+    return best if best is not None and best[1] - best[0] > 8 else None
+
+
+def _items(text: str) -> list[str]:
+    """Split at the commas of the outermost level."""
+    parts: list[str] = []
+    depth, start = 0, 0
+    for place, char in _code(text):
+        if char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == "," and depth == 0:
+            parts.append(text[start:place].strip())
+            start = place + 1
+    last = text[start:].strip()
+    return [*parts, last] if last else parts
+
+
+def _code(text: str) -> Iterator[tuple[int, str]]:
+    """Characters outside of string literals."""
+    quote = ""
+    for place, char in enumerate(text):
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        else:
+            yield place, char

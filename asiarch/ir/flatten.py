@@ -13,6 +13,7 @@ from typing import Any
 
 from asiarch.ir.function import Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, make, topological
+from asiarch.ir.rules import refolded
 from asiarch.ir.size import Size
 
 Keep = Callable[[Node], bool]
@@ -27,6 +28,7 @@ class _Flat:
     params: list[ParamInfo] = field(default_factory=list[ParamInfo])
     states: list[StateInfo] = field(default_factory=list[StateInfo])
     losses: list[Node] = field(default_factory=list[Node])
+    first: dict[Node, str] = field(default_factory=dict[Node, str])
     names: dict[Node, str] = field(default_factory=dict[Node, str])
     spans: dict[Node, Any] = field(default_factory=dict[Node, Any])
 
@@ -49,8 +51,8 @@ def flatten(function: Function, keep: Keep = lambda node: False) -> Function:
         losses=tuple(flat.losses),
         claims=function.claims,
         defaults=function.defaults,
-        names={name: node for node, name in flat.names.items()},
-        hints=flat.names,
+        names={name: node for node, name in {**flat.names, **flat.first}.items()},
+        hints={**flat.first, **{n: h for n, h in flat.names.items() if n not in flat.first}},
         spans=flat.spans,
         polymorphic=function.polymorphic,
         source=function.source,
@@ -93,10 +95,12 @@ def _inline(
         if node in new:
             continue
         new[node] = _copy(flat, node, new, results, prefix, axes, cyclic or node in cycle)
-        if node in hints and not function.polymorphic:
-            flat.names.setdefault(new[node], hints[node])
         if node in function.spans:
             flat.spans.setdefault(new[node], function.spans[node])
+    named = flat.first if function is flat.top else flat.names
+    for node, name in () if function.polymorphic else hints.items():
+        if node in new and not new[node].is_leaf:
+            named.setdefault(new[node], name)
     for param in function.params:
         leaf = new[param.leaf]
         flat.params.append(
@@ -147,7 +151,8 @@ def _copy(
     if node.op == "loop" and (cyclic or not flat.keep(node)):
         results[node] = _unroll(flat, node, args, prefix, axes, cyclic)
         return node
-    return make(node.op, args, _typed(node, axes), **_attrs(node, axes, prefix))
+    folded = refolded(node.op, args)
+    return folded or make(node.op, args, _typed(node, axes), **_attrs(node, axes, prefix))
 
 
 def _own_params(flat: _Flat, function: Function, prefix: str, axes: Mapping[str, str]) -> None:

@@ -136,6 +136,14 @@ _STATIC_OPS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%", "pow"
                "maximum": "max", "minimum": "min"}  # fmt: skip
 
 
+def refolded(name: str, args: Sequence[Node]) -> Node | None:
+    """The number that a pointwise term has become, after its operands were put in."""
+    if not args or any(a.op not in ("size", "const") for a in args):
+        return None
+    primitive = lookup(name)
+    return _fold(primitive, args) if primitive.kind == "pointwise" else None
+
+
 def _fold(primitive: Primitive, args: Sequence[Node]) -> Node | None:
     sizes = [static(a) for a in args]
     if len(args) == 2 and primitive.name in _STATIC_OPS:
