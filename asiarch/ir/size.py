@@ -107,6 +107,11 @@ class Size:
         return self + -other
 
     def __mul__(self, other: Size) -> Size:
+        if self is _ONE or other is _ONE:
+            return other if self is _ONE else self
+        return _product(self, other)
+
+    def _times(self, other: Size) -> Size:
         out: dict[Monomial, Fraction] = {}
         for m1, c1 in self.terms:
             for m2, c2 in other.terms:
@@ -161,6 +166,15 @@ class Size:
     __repr__ = __str__
 
 
+@lru_cache(maxsize=16384)
+def _product(a: Size, b: Size) -> Size:
+    return a._times(b)  # pyright: ignore[reportPrivateUsage]
+
+
+_ONE = Size.of(1)
+
+
+@lru_cache(maxsize=16384)
 def _times(a: Monomial, b: Monomial) -> Monomial:
     powers = dict(a)
     for name, power in b:

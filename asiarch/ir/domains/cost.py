@@ -1,0 +1,328 @@
+"""Costs as exact polynomials in T and sizes: parameters, work, decode work, state, activations, depth.
+
+Work counts what the token loop executes: one operation per entry of a pointwise node and token, two per
+product of a contraction; an `attend` pays its body for every admissible pair. A callee's polynomial is
+put in with the call's sizes; a loop multiplies by its bound, so a billion layers cost nothing to check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from asiarch.ir.function import Function
+from asiarch.ir.interpreter import Frame, Group, run
+from asiarch.ir.node import Node, topological
+from asiarch.ir.offsets import hull
+from asiarch.ir.primitive import lookup
+from asiarch.ir.size import Size, total
+
+TIME = Size.symbol("T")
+ZERO, ONE = Size.of(0), Size.of(1)
+COUNTED = 64
+"""Loops of at most so many iterations count their branches exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """params: numbers learnt. work: operations of a forward pass over T tokens. decode: of one token,
+    after T. state: numbers kept of a document between tokens. activations: numbers made over T tokens.
+    depth: the longest chain of operations, a state counting its tokens."""
+
+    params: Size = ZERO
+    work: Size = ZERO
+    decode: Size = ZERO
+    state: Size = ZERO
+    activations: Size = ZERO
+    depth: Size = ZERO
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Cost)))
+
+    def times(self, count: Size) -> Cost:
+        return Cost(*(getattr(self, f.name) * count for f in fields(Cost)))
+
+    def substitute(self, sizes: dict[str, Size]) -> Cost:
+        return Cost(*(getattr(self, f.name).substitute(sizes) for f in fields(Cost)))
+
+
+def _largest(a: Size, b: Size) -> Size:
+    """An upper bound of two polynomials, term by term."""
+    terms = dict(a.terms)
+    for monomial, value in b.terms:
+        terms[monomial] = max(terms.get(monomial, value), value)
+    return Size(terms)
+
+
+class Sum:
+    """A cost in the making: terms are added in place."""
+
+    def __init__(self) -> None:
+        self.terms: dict[str, dict[Any, Any]] = {f.name: {} for f in fields(Cost)}
+
+    def add(self, **sizes: Size) -> None:
+        for name, size in sizes.items():
+            into = self.terms[name]
+            for monomial, value in size.terms:
+                into[monomial] = into.get(monomial, 0) + value
+
+    def add_cost(self, cost: Cost) -> None:
+        self.add(**{f.name: getattr(cost, f.name) for f in fields(Cost)})
+
+    def get(self, name: str) -> Size:
+        return Size(self.terms[name])
+
+    def cost(self) -> Cost:
+        return Cost(**{name: Size(terms) for name, terms in self.terms.items()})
+
+
+class Costs:
+    """The cost domain: values are None, costs gather per function."""
+
+    def __init__(self) -> None:
+        self.summaries: dict[int, tuple[Function, Cost]] = {}
+        self.total = Sum()
+        self.function: Function | None = None
+        self.numels: dict[tuple[str, ...], Size] = {}
+
+    # -- gathering -------------------------------------------------------------------------------
+
+    def numel(self, axes: tuple[str, ...]) -> Size:
+        found = self.numels.get(axes)
+        if found is None:
+            assert self.function is not None
+            found = self.numels[axes] = total([self.function.axes[a] for a in axes])
+        return found
+
+    def pay(self, node: Node, per_entry: Size) -> None:
+        """Operations of a node: once for a Tensor, per token for a stream."""
+        work = per_entry * TIME if node.type.stream else per_entry
+        made = self.numel(node.type.axes)
+        self.total.add(
+            work=work,
+            decode=per_entry,
+            activations=made * TIME if node.type.stream else made,
+            depth=ONE if per_entry.terms else ZERO,
+        )
+
+    def hold(self, floats: Size) -> None:
+        self.total.add(state=floats)
+
+    # -- families --------------------------------------------------------------------------------
+
+    def leaf(self, node: Node, frame: Frame) -> None:
+        return None
+
+    def pointwise(self, node: Node, *values: Any) -> None:
+        self.pay(node, self.numel(node.type.axes) * Size.of(lookup(node.op).flops))
+
+    def contract(self, node: Node, *values: Any) -> None:
+        over = self.numel(node.attr("over"))
+        self.pay(node, self.numel(node.type.axes) * over * Size.of(2))
+
+    def reduce(self, node: Node, x: Any) -> None:
+        self.pay(node, self.numel(node.args[0].type.axes))
+
+    def keep(self, node: Node, x: Any) -> None:
+        self.pay(node, self.numel(node.type.axes) * Size.of(lookup(node.op).flops))
+
+    def move(self, node: Node, *values: Any) -> None:
+        self.pay(node, ZERO)
+
+    def gather(self, node: Node, *values: Any) -> None:
+        self.pay(node, ZERO)
+
+    def ramp(self, node: Node) -> None:
+        self.pay(node, ZERO)
+
+    def draw(self, node: Node, *values: Any) -> None:
+        return None
+
+    def delay(self, node: Node, x: Any) -> None:
+        self.pay(node, ZERO)
+        steps = node.attr("steps")
+        if steps > 0:
+            self.hold(self.numel(node.type.axes) * Size.of(steps))
+
+    def window(self, node: Node, x: Any) -> None:
+        self.pay(node, ZERO)
+        assert self.function is not None
+        taps = self.function.axes[node.attr("axis")]
+        self.hold(self.numel(node.args[0].type.axes) * (taps - ONE) * node.attr("dilation"))
+
+    def cumulative(self, node: Node, x: Any) -> None:
+        self.pay(node, self.numel(node.type.axes))
+        self.hold(self.numel(node.type.axes))
+
+    def whole(self, node: Node, x: Any) -> None:
+        self.pay(node, self.numel(node.args[0].type.axes))
+
+    def attend(self, node: Node, *values: Any) -> None:
+        body: Function = node.attr("body")
+        found = hull(body.outputs[0])
+        columns = found.columns
+        pairs = self._body(node, body) * columns
+        self.total.add(
+            work=pairs * TIME,
+            decode=pairs,
+            activations=self.numel(node.type.axes) * TIME,
+            depth=ONE,
+        )
+        held = columns if found.low is None else -found.low
+        seen: set[Node] = set()
+        for leaf, arg in zip(body.inputs, node.args, strict=True):
+            if leaf.op == "at" and leaf.attr("which") == "j" and arg not in seen:
+                seen.add(arg)
+                kept = TIME if found.low is None else held
+                self.hold(self.numel(arg.type.axes) * kept)
+
+    def _body(self, node: Node, body: Function) -> Size:
+        """Operations of one pair of tokens, the weighted sum included."""
+        out = ZERO
+        for term in topological(body.outputs):
+            if term.is_leaf:
+                continue
+            entries = self.numel(term.type.axes)
+            if term.op == "contract":
+                entries = entries * self.numel(term.attr("over")) * Size.of(2)
+            elif lookup(term.op).kind == "reduce":
+                entries = self.numel(term.args[0].type.axes)
+            else:
+                entries = entries * Size.of(lookup(term.op).flops)
+            out = out + entries
+        score = self.numel(body.outputs[1].type.axes)
+        joined = tuple(dict.fromkeys(body.outputs[1].type.axes + body.outputs[2].type.axes))
+        return out + score * Size.of(2) + self.numel(joined) * Size.of(2)
+
+    # -- functions -------------------------------------------------------------------------------
+
+    def call(self, node: Node, *values: Any) -> None:
+        cost = self.summary(node.attr("function"))
+        self.total.add_cost(cost.substitute(dict(node.attr("sizes"))))
+
+    def result(self, node: Node, holder: Any) -> None:
+        return None
+
+    def branch(self, node: Node, *values: Any) -> None:
+        arms = [self.summary(node.attr(k)) for k in ("then", "otherwise")]
+        self.total.add(
+            **{f.name: _largest(*(getattr(a, f.name) for a in arms)) for f in fields(Cost)}
+        )
+
+    def loop(self, node: Node, *values: Any) -> None:
+        bodies, count = node.attr("bodies"), node.attr("count")
+        schedule = node.attr("schedule")
+        if schedule is not None:
+            costs = [self.summary(f) for f in bodies]
+            for index in schedule:
+                self.total.add_cost(costs[index])
+            return
+        body, variable = bodies[0], node.attr("variable")
+        number = count.integer
+        if number is not None and number <= COUNTED and _branches_on(body, variable):
+            for n in range(number):
+                self.total.add_cost(_at(self, body, variable, n))
+            return
+        cost = self.summary(body)
+        if variable in {s for f in fields(Cost) for s in getattr(cost, f.name).symbols()}:
+            cost = cost.substitute({variable: count})
+        self.total.add_cost(cost.times(count))
+
+    def solve(self, group: Group, frame: Frame) -> None:
+        """A state's cycle runs once per token, one after the other."""
+        before = self.total.get("depth")
+        for state in group.states:
+            frame.values[state.leaf] = None
+        for node in group.nodes:
+            frame.values[node] = frame.evaluate(node)
+        chain = self.total.get("depth") - before
+        floats = ZERO
+        for state in group.states:
+            floats = floats + self.numel(state.leaf.type.axes)
+        self.total.add(state=floats, depth=chain * TIME - chain)
+
+    def summary(self, function: Function) -> Cost:
+        """The cost of one call, in the function's own names."""
+        known = self.summaries.get(id(function))
+        if known is not None:
+            return known[1]
+        saved = self.total, self.function, self.numels
+        self.total, self.function, self.numels = Sum(), function, {}
+        run(function, self, [None] * len(function.inputs))
+        for param in function.params:
+            self.total.add(params=self.numel(param.axes))
+        found = self.total.cost()
+        self.total, self.function, self.numels = saved
+        self.summaries[id(function)] = (function, found)
+        return found
+
+
+def _branches_on(body: Function, variable: str) -> bool:
+    return any(
+        n.op == "branch" and variable in n.attr("condition").symbols() for n in body.nodes()
+    )
+
+
+def _at(costs: Costs, body: Function, variable: str, n: int) -> Cost:
+    """One iteration: branches decided, the variable a number."""
+    inner = _Iteration(variable, n)
+    inner.summaries = costs.summaries if not _branches_on(body, variable) else {}
+    return inner.summary(body).substitute({variable: Size.of(n)})
+
+
+class _Iteration(Costs):
+    """The cost domain inside one iteration of a loop."""
+
+    def __init__(self, variable: str, n: int) -> None:
+        super().__init__()
+        self.value = {variable: Size.of(n)}
+
+    def branch(self, node: Node, *values: Any) -> None:
+        known = node.attr("condition").substitute(self.value).constant
+        if known is None:
+            super().branch(node, *values)
+            return
+        self.total.add_cost(self.summary(node.attr("then" if known else "otherwise")))
+
+
+def cost_of(function: Function) -> Cost:
+    """The costs of a function in its own names and T."""
+    return Costs().summary(function)
+
+
+# -- bounds -----------------------------------------------------------------------------------------
+
+
+def within(cost: Size, bound: Size, function: Function) -> bool:
+    """Does `cost` grow no faster than `bound` in T and the names that the bound mentions?
+
+    Every monomial, with the other names set to 1, must divide into one of the bound's.
+    """
+    names = bound.symbols() | {"T"}
+    limits = [_powers(m, names) for m, _ in bound.terms]
+    for monomial, _ in cost.terms:
+        powers = _powers(_resolved(monomial, names, function), names)
+        if not any(all(p <= limit.get(n, 0) for n, p in powers.items()) for limit in limits):
+            return False
+    return True
+
+
+def _powers(monomial: tuple[tuple[str, int], ...], names: set[str]) -> dict[str, int]:
+    return {n: p for n, p in monomial if n in names and p > 0}
+
+
+def _resolved(
+    monomial: tuple[tuple[str, int], ...], names: set[str], function: Function
+) -> tuple[tuple[str, int], ...]:
+    """A name that the bound does not mention stands for its default when that hides one it does."""
+    out: dict[str, int] = {}
+    for name, power in monomial:
+        default = function.defaults.get(name)
+        if name in names or default is None or len(default.terms) != 1:
+            out[name] = out.get(name, 0) + power
+            continue
+        inner, _ = default.terms[0]
+        for part, exponent in inner:
+            if part in names:
+                out[part] = out.get(part, 0) + exponent * power
+    return tuple(sorted(out.items()))
