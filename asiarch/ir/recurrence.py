@@ -313,7 +313,9 @@ class _Normal:
         for lead, coefficient in self.decay.items():
             inverse = tuple((n, -p) for n, p in lead)
             candidate: P.Poly = {P.factors(first, inverse): w[first] / coefficient}
-            if all(p > 0 for _, p in next(iter(candidate))) and P.mul(candidate, self.decay) == w:
+            atoms = {n for n, _ in lead}
+            left = all(p > 0 for n, p in next(iter(candidate)) if n in atoms)
+            if left and P.mul(candidate, self.decay) == w:
                 return candidate, True
         return w, False
 
@@ -348,12 +350,18 @@ def _leading(poly: P.Poly) -> Fraction | float:
 
 
 def _common(v: P.Poly, w: P.Poly) -> P.Factors:
-    """Factors with the head axes only that divide every monomial of both."""
+    """Factors that divide every monomial of both, numerators and denominators apart."""
     shared: dict[Node, int] | None = None
     for monomial in [*v, *w]:
-        powers = {n: p for n, p in monomial if p > 0}
-        shared = powers if shared is None else {
-            n: min(p, powers[n]) for n, p in shared.items() if n in powers}  # fmt: skip
+        powers = dict(monomial)
+        if shared is None:
+            shared = powers
+            continue
+        shared = {
+            n: min(p, powers[n], key=abs)
+            for n, p in shared.items()
+            if n in powers and (p > 0) == (powers[n] > 0)
+        }
     return P.factors(tuple((shared or {}).items()))
 
 

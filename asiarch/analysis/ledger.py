@@ -1,0 +1,369 @@
+"""The ledger of one definition: every claim with its verdict and who decided it.
+
+A claim is proved, or refuted, or undecided (an error too: nothing is taken on trust). What is claimed of
+an input is required of the caller, and proved at every call.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from asiarch.analysis.flow import unused_names, unused_parameters
+from asiarch.analysis.stability import stable
+from asiarch.elaborate.program import Named
+from asiarch.ir.domains.cost import Cost, Costs, within
+from asiarch.ir.domains.grade import Grade, Grades
+from asiarch.ir.domains.ranges import ranges
+from asiarch.ir.flatten import flatten
+from asiarch.ir.function import ClaimInfo, Function
+from asiarch.ir.interpreter import Frame
+from asiarch.ir.interval import Range
+from asiarch.ir.node import Node
+from asiarch.ir.recurrence import Recurrence, recurrences
+from asiarch.ir.size import Size
+from asiarch.language.ast import Span
+from asiarch.language.diagnostics import Diagnostic, Label
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """verdict: proved, refuted, undecided, required (of the caller), inferred."""
+
+    claim: str
+    verdict: str
+    by: str
+
+    def as_json(self) -> dict[str, str]:
+        return {"claim": self.claim, "verdict": self.verdict, "by": self.by}
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the analyses found of one function; made once, read by ledger, report and `show`."""
+
+    function: Function
+    grades: list[Grade]
+    grade_frame: Frame
+    cost: Cost
+    range_frame: Frame | None
+    flat: Function | None
+    recurrences: list[Recurrence]
+    entries: list[Entry] = field(default_factory=list[Entry])
+    diagnostics: list[Diagnostic] = field(default_factory=list[Diagnostic])
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The grade of the whole definition: the hull over its results."""
+        spans = [g.span for g in self.grades]
+        return (min(s[0] for s in spans), max(s[1] for s in spans)) if spans else (0, 0)
+
+    @property
+    def causal(self) -> bool:
+        return self.span[1] <= 0 and not any(g.whole for g in self.grades)
+
+
+@dataclass(slots=True)
+class Analyses:
+    """Domains with their summaries, shared by the definitions of one check."""
+
+    grades: Grades = field(default_factory=Grades)
+    costs: Costs = field(default_factory=Costs)
+
+    def facts(self, function: Function) -> Facts:
+        frame, outputs = self.grades.frame(function)
+        flat = _flat(function)
+        whole = flat if flat is not None else function
+        found = recurrences(whole) if whole.states else []
+        wants_ranges = any(c.kind in ("range", "stable") for c in function.claims) or _requires(function)
+        range_frame = ranges(function) if wants_ranges else None
+        facts = Facts(
+            function, outputs, frame, self.costs.summary(function), range_frame, flat, found
+        )
+        for claim in function.claims:
+            _decide(facts, claim)
+        _requirements(facts)
+        _infer(facts)
+        return facts
+
+
+def _flat(function: Function) -> Function | None:
+    """The flat form where it exists without numbers: no loop, no undecided branch."""
+    seen: set[int] = set()
+    stack = [function]
+    while stack:
+        current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        for node, child in current.children():
+            if node.op in ("loop", "branch"):
+                return None
+            stack.append(child)
+    return flatten(function, keep=lambda node: node.attr("function").polymorphic)
+
+
+# -- claims -----------------------------------------------------------------------------------------
+
+
+def _decide(facts: Facts, claim: ClaimInfo) -> None:
+    match claim.kind:
+        case "causal":
+            _causal(facts, claim)
+        case "lookahead":
+            _lookahead(facts, claim)
+        case "stable":
+            _stable(facts, claim)
+        case "work" | "state":
+            _growth(facts, claim)
+        case "params":
+            _params(facts, claim)
+        case _:
+            _range(facts, claim)
+
+
+def _refuse(
+    facts: Facts, claim: ClaimInfo, code: str, message: str, by: str, **more: Any
+) -> None:
+    verdict = "undecided" if code in ("E0405", "E0407") else "refuted"
+    facts.entries.append(Entry(claim.text, verdict, by))
+    facts.diagnostics.append(Diagnostic(code, message, claim.at, file=_file(facts), **more))
+
+
+def _file(facts: Facts) -> str | None:
+    named = facts.function.source
+    return named.file if isinstance(named, Named) else None
+
+
+def _causal(facts: Facts, claim: ClaimInfo) -> None:
+    if facts.causal:
+        facts.entries.append(Entry(claim.text, "proved", "intervals"))
+        return
+    facts.entries.append(Entry(claim.text, "refuted", "intervals"))
+    facts.diagnostics.append(causality_diagnostic(facts, claim))
+
+
+def causality_diagnostic(facts: Facts, claim: ClaimInfo) -> Diagnostic:
+    """Where the future is read, and how it flows to the result."""
+    function = facts.function
+    worst = max(facts.grades, key=lambda g: g.span[1])
+    cause = worst.cause
+    index = facts.grades.index(worst)
+    output = function.outputs[index]
+    result = next((name for name, node in function.names.items() if node is output), None)
+    span = _place(function, cause, worst) if cause is not None else None
+    claimed = Label(claim.at, "claimed here")
+    flows = function.spans.get(output)
+    labels = [claimed]
+    if flows is not None and span is not None and flows != span:
+        labels.insert(0, Label(flows, "and flows into the result here"))
+    what = f"`{result}`" if result else f"the result of `{function.name}`"
+    return Diagnostic(
+        "E0301",
+        f"{what} reads the future",
+        span or flows or claim.at,
+        label=_reads(cause, worst.span[1]),
+        secondary=tuple(labels),
+        help=_help(cause),
+        file=_file(facts),
+    )
+
+
+def _place(function: Function, cause: Node, grade: Grade) -> Span | None:
+    """The span of the cause, or of the call that holds it."""
+    if cause in function.spans:
+        return function.spans[cause]
+    for node, child in function.children():
+        if _holds(child, cause) and node in function.spans:
+            return function.spans[node]
+    return None
+
+
+def _holds(function: Function, node: Node) -> bool:
+    stack, seen = [function], set[int]()
+    while stack:
+        current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if node in current.spans or any(n is node for n in current.nodes()):
+            return True
+        stack += [f for _, f in current.children()]
+    return False
+
+
+def _reads(cause: Node | None, high: float) -> str:
+    if cause is not None and cause.op == "whole":
+        return "reads every token of the sequence"
+    if cause is not None and cause.op == "attend" and math.isinf(high):
+        return "its condition admits tokens after t, without bound"
+    count = "all" if math.isinf(high) else f"{int(high)}"
+    return f"reads {count} token{'s' if count != '1' else ''} ahead"
+
+
+def _help(cause: Node | None) -> str:
+    if cause is None:
+        return "every value may depend on tokens up to its own"
+    if cause.op == "whole":
+        which = cause.attr("which")
+        running = {"mean": "cummean", "sum": "cumsum", "max": "cummax"}.get(which)
+        if running:
+            return f"`{running}[time](...)` lets t see only what came before"
+        return f"`{which}[time]` needs the whole sequence; choose along an axis, or attend over j <= t"
+    if cause.op == "attend":
+        return "add `j <= t` to the condition"
+    return "read `[t-k]`, or claim `lookahead(k)` instead of `causal`"
+
+
+def _lookahead(facts: Facts, claim: ClaimInfo) -> None:
+    high = facts.span[1]
+    if high <= claim.data and not any(g.whole for g in facts.grades):
+        facts.entries.append(Entry(claim.text, "proved", "intervals"))
+        return
+    found = "without bound" if math.isinf(high) else f"{int(high)} tokens"
+    _refuse(facts, claim, "E0303", f"`{claim.text}`, but the program looks ahead {found}", "intervals")
+
+
+def _stable(facts: Facts, claim: ClaimInfo) -> None:
+    if facts.flat is None:
+        _refuse(facts, claim, "E0405", "`stable` cannot be decided of a definition with loops", "none",
+                help="claim it of the operator that holds the state")  # fmt: skip
+        return
+    frame = ranges(facts.flat)
+    for found in facts.recurrences:
+        proved, why = stable(facts.flat, frame, found)
+        if not proved:
+            _refuse(facts, claim, "E0405", f"`stable` cannot be decided: {why}", "normal form",
+                    help="stable is proved for a decay in [-1, 1] with a delta rule of unit key and rate "
+                    "in [0, 2]; drop the claim otherwise")  # fmt: skip
+            return
+    facts.entries.append(Entry(claim.text, "proved", "normal form and ranges"))
+
+
+def _growth(facts: Facts, claim: ClaimInfo) -> None:
+    cost: Size = getattr(facts.cost, claim.kind)
+    if within(cost, claim.data, facts.function):
+        facts.entries.append(Entry(claim.text, "proved", f"polynomial {_leading(cost, facts)}"))
+        return
+    code = "E0402" if claim.kind == "work" else "E0403"
+    what = "the work" if claim.kind == "work" else "the decode state"
+    _refuse(facts, claim, code, f"{what} is {cost}, which outgrows `{claim.text}`", "polynomial")
+
+
+def _leading(cost: Size, facts: Facts) -> str:
+    degree = cost.degree("T")
+    terms = [t for t in cost.terms if dict(t[0]).get("T", 0) == degree]
+    return str(Size(dict(terms[:3]))) + (" + ..." if len(cost.terms) > 3 else "")
+
+
+def _params(facts: Facts, claim: ClaimInfo) -> None:
+    count, bound = facts.cost.params, claim.data
+    named: dict[str, Size] = {}
+    for name, size in facts.function.defaults.items():
+        named[name] = size
+    gap = bound - count
+    for _ in range(6):
+        gap = gap.substitute(named)
+    value = gap.constant
+    if value is not None and value >= 0:
+        facts.entries.append(Entry(claim.text, "proved", f"counted {count}"))
+        return
+    if value is None and all(c >= 0 for _, c in gap.terms):
+        facts.entries.append(Entry(claim.text, "proved", f"counted {count}"))
+        return
+    if value is None:
+        _refuse(facts, claim, "E0407", f"`{claim.text}` cannot be decided: there are {count} parameters",
+                "polynomial", help="give the sizes defaults, or bound by an expression of them")  # fmt: skip
+        return
+    _refuse(facts, claim, "E0404", f"there are {count} parameters, more than `{claim.text}`", "counted")
+
+
+def _range(facts: Facts, claim: ClaimInfo) -> None:
+    node, low, high, low_open, high_open = claim.data
+    if node.op == "input":
+        facts.entries.append(Entry(claim.text, "required", "proved at every call"))
+        return
+    assert facts.range_frame is not None
+    found: Range = facts.range_frame.values.get(node, Range())
+    if found.inside(low, high, low_open, high_open):
+        facts.entries.append(Entry(claim.text, "proved", f"range {found}"))
+        return
+    if found.apart(low, high):
+        _refuse(facts, claim, "E0406", f"`{claim.text}`, but its values are in {found}", "ranges")
+        return
+    _refuse(facts, claim, "E0407", f"`{claim.text}` cannot be decided: its values are in {found}",
+            "ranges", help="a parameter may become any real number in training; bound it with "
+            "`sigmoid`, `exp(-softplus(...))`, `clamp`")  # fmt: skip
+
+
+# -- what callees require ---------------------------------------------------------------------------
+
+
+def _requires(function: Function) -> bool:
+    return any(
+        c.kind == "range" and c.data[0].op == "input"
+        for node, callee in function.children()
+        if node.op == "call"
+        for c in callee.claims
+    )
+
+
+def _requirements(facts: Facts) -> None:
+    """Ranges claimed of a callee's inputs are proved where it is called."""
+    if facts.range_frame is None:
+        return
+    for node, callee in facts.function.children():
+        if node.op != "call":
+            continue
+        for claim in callee.claims:
+            if claim.kind != "range" or claim.data[0].op != "input":
+                continue
+            leaf, low, high, low_open, high_open = claim.data
+            arg = node.args[callee.inputs.index(leaf)]
+            found: Range = facts.range_frame.values.get(arg, Range())
+            if found.inside(low, high, low_open, high_open):
+                text = f"{callee.name} requires {claim.text}"
+                facts.entries.append(Entry(text, "proved", f"range {found}"))
+                continue
+            facts.diagnostics.append(
+                Diagnostic(
+                    "E0408",
+                    f"`{callee.name}` requires `{claim.text}`, but here it is in {found}",
+                    facts.function.spans.get(node) or Span(0, 0),
+                    help="bound it: `sigmoid`, `exp(-softplus(...))`, `clamp`",
+                    file=_file(facts),
+                )
+            )
+
+
+# -- inferred ---------------------------------------------------------------------------------------
+
+
+def _infer(facts: Facts) -> None:
+    claimed = {c.kind for c in facts.function.claims}
+    if "causal" not in claimed and "lookahead" not in claimed:
+        text = "causal" if facts.causal else f"looks ahead {_ahead(facts.span[1])}"
+        facts.entries.append(Entry(text, "inferred", "intervals"))
+    for kind in ("work", "state"):
+        if kind not in claimed:
+            degree = getattr(facts.cost, kind).degree("T")
+            growth = {0: "O(1)", 1: "O(T)"}.get(degree, f"O(T^{degree})")
+            facts.entries.append(Entry(f"{kind} {growth} in T", "inferred", "polynomial"))
+    for path in unused_parameters(facts.function):
+        facts.diagnostics.append(_warning(facts, "W0101", f"parameter `{path}` reaches no result"))
+    for name in unused_names(facts.function):
+        node = facts.function.names[name]
+        facts.diagnostics.append(
+            _warning(facts, "W0102", f"`{name}` reaches no result", facts.function.spans.get(node))
+        )
+
+
+def _ahead(high: float) -> str:
+    return "without bound" if math.isinf(high) else f"{int(high)} tokens"
+
+
+def _warning(facts: Facts, code: str, message: str, span: Span | None = None) -> Diagnostic:
+    named = facts.function.source
+    place = span or (named.syntax.name.span if isinstance(named, Named) else Span(0, 0))
+    return Diagnostic(code, message, place, severity="warning", file=_file(facts))

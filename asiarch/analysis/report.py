@@ -1,0 +1,132 @@
+"""`check`: the report of a file. Never raises for a bad program; executes none for its verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from asiarch.analysis import witness
+from asiarch.analysis.ledger import Analyses, Entry, Facts
+from asiarch.elaborate.program import Elaborator
+from asiarch.ir.recurrence import Recurrence
+from asiarch.ir.size import Size
+from asiarch.language.diagnostics import Diagnostic, as_json
+from asiarch.language.parser import ParseResult, parse
+from asiarch.language.source import Source
+
+
+@dataclass(slots=True)
+class OpReport:
+    """What is known of one definition; sizes are polynomials in its names and T."""
+
+    name: str
+    causal: bool
+    grade: tuple[float, float]
+    work: Size
+    decode: Size
+    state: Size
+    params: Size
+    activations: Size
+    depth: Size
+    anchored: bool
+    recurrences: tuple[Recurrence, ...]
+    ledger: tuple[Entry, ...]
+    bindings: tuple[tuple[str, str, str], ...]
+    facts: Facts = field(repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "causal": self.causal,
+            "grade": [_offset(g) for g in self.grade],
+            "work": str(self.work),
+            "decode": str(self.decode),
+            "state": str(self.state),
+            "params": str(self.params),
+            "depth": str(self.depth),
+            "recurrences": [
+                {"states": [s.name for s in r.states], "class": r.cls} for r in self.recurrences
+            ],
+            "ledger": [e.as_json() for e in self.ledger],
+        }
+
+
+def _offset(value: float) -> int | str:
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return int(value)
+
+
+@dataclass(slots=True)
+class Report:
+    """ok: no error. ops: the definitions that are right, by name."""
+
+    ok: bool
+    diagnostics: tuple[Diagnostic, ...]
+    ops: dict[str, OpReport]
+    source: Source
+    sources: dict[str, Source]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "diagnostics": [
+                as_json(d, self.sources.get(d.file or "", self.source)) for d in self.diagnostics
+            ],
+            "ops": {name: op.as_json() for name, op in self.ops.items()},
+        }
+
+
+def check(text: str, filename: str = "<text>") -> Report:
+    """Verdicts and diagnostics of a program's text."""
+    result = parse(text, filename)
+    elaborator = Elaborator()
+    elaborator.load(result, filename)
+    functions = elaborator.check_all(filename)
+    analyses = Analyses()
+    ops: dict[str, OpReport] = {}
+    diagnostics = list(elaborator.diagnostics)
+    for name, function in functions.items():
+        facts = analyses.facts(function)
+        found = [_witnessed(d, elaborator.files, filename, name) for d in facts.diagnostics]
+        diagnostics += found
+        if not any(d.severity == "error" for d in found):
+            ops[name] = _op(name, facts)
+    unique = {(d.file, d.code, d.span, d.message): d for d in diagnostics}
+    order = sorted(unique.values(), key=lambda d: (d.file or "", d.span.start))
+    ok = not any(d.severity == "error" for d in order)
+    sources = {file: r.source for file, r in elaborator.files.items()}
+    return Report(ok, tuple(order), ops, result.source, sources)
+
+
+def _witnessed(
+    diagnostic: Diagnostic, files: dict[str, ParseResult], filename: str, op: str
+) -> Diagnostic:
+    """A rejection of causality with values that show it, or the note that none were found."""
+    if diagnostic.code not in ("E0301", "E0303"):
+        return diagnostic
+    found = witness.find(files, filename, op)
+    if found is None:
+        note = f"none of {witness.DRAWS} draws shows it by values: the rule is conservative here"
+        return replace(diagnostic, note=note)
+    return replace(diagnostic, witness=found)
+
+
+def _op(name: str, facts: Facts) -> OpReport:
+    cost = facts.cost
+    return OpReport(
+        name=name,
+        causal=facts.causal,
+        grade=facts.span,
+        work=cost.work,
+        decode=cost.decode,
+        state=cost.state,
+        params=cost.params,
+        activations=cost.activations,
+        depth=cost.depth,
+        anchored=any(g.anchored for g in facts.grades),
+        recurrences=tuple(facts.recurrences),
+        ledger=tuple(facts.entries),
+        bindings=facts.function.bindings,
+        facts=facts,
+    )

@@ -1,0 +1,119 @@
+"""A value witness for a rejection: two inputs that agree up to a token, with results that do not.
+
+The verdict does not depend on it. The reference runs at small sizes with random values; when none of 64
+draws shows a difference the rule is conservative here (`x[t+1] * 0` has none), and the report says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from asiarch.elaborate.program import Elaborator, Named
+from asiarch.ir.function import Function
+from asiarch.language.parser import ParseResult
+
+DRAWS = 64
+SIZES = (2, 4, 1, 3, 8)
+
+
+def find(files: dict[str, ParseResult], filename: str, op: str) -> dict[str, Any] | None:
+    """`{"T", "changed_token", "affected_token"}`, or None."""
+    function = _small(files, filename, op)
+    if function is None:
+        return None
+    import numpy as np
+
+    from asiarch.codegen.parameters import initial_values
+    from asiarch.codegen.reference import Reference
+    from asiarch.ir.flatten import flatten
+
+    flat = flatten(function)
+    rng = np.random.default_rng(0)
+    for draw in range(DRAWS):
+        reference = Reference(flat, initial_values(flat, draw))
+        time = 2 + draw % 7
+        found = _flip(reference, flat, time, rng)
+        if found is not None:
+            return {"T": time, "changed_token": found[0], "affected_token": found[1]}
+    return None
+
+
+def _small(files: dict[str, ParseResult], filename: str, op: str) -> Function | None:
+    """The definition at the smallest sizes that fit it."""
+    for sizes in _assignments(files, filename, op):
+        elaborator = Elaborator(concrete=True)
+        for name, result in files.items():
+            elaborator.load(result, name)
+        named = elaborator.definition(filename, op)
+        if named is None:
+            return None
+        elaborator.diagnostics.clear()
+        try:
+            function = elaborator.top(named, sizes)
+        except Exception:  # noqa: BLE001 - sizes that do not fit; the next ones may
+            continue
+        if function is not None:
+            return function
+    return None
+
+
+def _assignments(
+    files: dict[str, ParseResult], filename: str, op: str
+) -> Iterator[dict[str, int]]:
+    named = next(
+        (Named(filename, d) for d in files[filename].program.definitions if d.name.id == op), None
+    )
+    if named is None:
+        return
+    free = [h.name.id for h in named.syntax.header if h.default is None]
+    for count, values in enumerate(product(SIZES, repeat=len(free))):
+        if count > 60:
+            return
+        yield dict(zip(free, values, strict=True))
+    yield dict.fromkeys(free, 16)
+
+
+def _flip(reference: Any, flat: Function, time: int, rng: Any) -> tuple[int, int] | None:
+    import numpy as np
+
+    streams = [_draw(flat, leaf, time, rng) for leaf in flat.inputs]
+    with np.errstate(all="ignore"):
+        before = reference.evaluate(streams)
+        for token in range(time - 1, 0, -1):
+            changed = [
+                _changed(flat, leaf, s, token, rng) for leaf, s in zip(flat.inputs, streams, strict=True)
+            ]
+            after = reference.evaluate(changed)
+            for x, y in zip(before, after, strict=True):
+                gap = np.abs(x[:, :token] - y[:, :token]).reshape(token, -1)
+                rows = np.nonzero(np.nan_to_num(gap).max(axis=1) > 1e-9)[0]
+                if len(rows):
+                    return token, int(rows[0])
+    return None
+
+
+def _sizes(flat: Function, leaf: Any) -> list[int]:
+    return [int(flat.axes[a].integer or 1) for a in leaf.type.axes]
+
+
+def _draw(flat: Function, leaf: Any, time: int, rng: Any) -> Any:
+    if leaf.type.mode == "token":
+        vocab = flat.axes.get(leaf.type.vocab or "")
+        return rng.integers(0, int((vocab.integer if vocab is not None else None) or 2), (1, time))
+    lead = (1, time) if leaf.type.stream else ()
+    return rng.standard_normal((*lead, *_sizes(flat, leaf)))
+
+
+def _changed(flat: Function, leaf: Any, stream: Any, token: int, rng: Any) -> Any:
+    if not leaf.type.stream:
+        return stream
+    out = stream.copy()
+    if leaf.type.mode == "token":
+        vocab = flat.axes.get(leaf.type.vocab or "")
+        count = int((vocab.integer if vocab is not None else None) or 2)
+        out[:, token] = (out[:, token] + 1) % count
+        return out
+    out[:, token] = rng.standard_normal(out[:, token].shape) * 3
+    return out
