@@ -9,7 +9,6 @@ from typing import Any
 from asiarch.analysis import witness
 from asiarch.analysis.ledger import Analyses, Entry, Facts
 from asiarch.elaborate.program import Elaborator
-from asiarch.ir.recurrence import Recurrence
 from asiarch.ir.size import Size
 from asiarch.language.diagnostics import Diagnostic, as_json
 from asiarch.language.parser import ParseResult, parse
@@ -30,7 +29,7 @@ class OpReport:
     activations: Size
     depth: Size
     anchored: bool
-    recurrences: tuple[Recurrence, ...]
+    recurrences: tuple[dict[str, Any], ...]
     ledger: tuple[Entry, ...]
     bindings: tuple[tuple[str, str, str], ...]
     facts: Facts = field(repr=False)
@@ -44,9 +43,7 @@ class OpReport:
             "state": str(self.state),
             "params": str(self.params),
             "depth": str(self.depth),
-            "recurrences": [
-                {"states": [s.name for s in r.states], "class": r.cls} for r in self.recurrences
-            ],
+            "recurrences": list(self.recurrences),
             "ledger": [e.as_json() for e in self.ledger],
         }
 
@@ -125,7 +122,9 @@ def _op(name: str, facts: Facts) -> OpReport:
         activations=cost.activations,
         depth=cost.depth,
         anchored=any(g.anchored for g in facts.grades),
-        recurrences=tuple(facts.recurrences),
+        recurrences=tuple(
+            {"states": [s.name for s in r.states], "class": r.cls} for r in facts.recurrences
+        ),
         ledger=tuple(facts.entries),
         bindings=facts.function.bindings,
         facts=facts,

@@ -18,7 +18,7 @@ from asiarch.ir.node import Node, make, topological
 from asiarch.ir.recurrence import Read, Recurrence, classify
 from asiarch.ir.types import Type
 
-FUSED = frozenset({"silu", "swish", "gelu", "l2norm", "rmsnorm", "layernorm", "conv"})
+FUSED = frozenset({"silu", "swish", "gelu", "l2norm", "rmsnorm", "layernorm", "conv", "rope"})
 """Definitions that backends spell as one call; every other one is inlined."""
 
 IN_CELL = frozenset({"window", "cumulative", "attend", "whole", "call", "loop", "gather"})
@@ -90,8 +90,14 @@ def _keep(node: Node) -> bool:
         return any(_has_params(f) for f in node.attr("bodies"))
     callee: Function = node.attr("function")
     if callee.polymorphic:
-        return callee.name in FUSED
+        return callee.name in FUSED and (callee.name != "rope" or _turns_last(callee))
     return _has_params(callee)
+
+
+def _turns_last(rope: Function) -> bool:
+    """Does a rotation turn its value's last axis? The fused spelling does."""
+    split = next(n for n in topological(rope.outputs) if n.op == "split")
+    return rope.inputs[0].type.last == split.attr("axis")
 
 
 def _has_params(function: Function) -> bool:

@@ -24,6 +24,10 @@ def fused_text(expr: Expressions, call: Node) -> Text:
             return Text(f"F.gelu({text.text})")
         case "l2norm":
             return _l2norm(expr, call, text)
+        case "rope":
+            expr.helpers.add("rope")
+            base = function.header["base"].integer
+            return Text(f"rope({text.text}, t{'' if base == 10000 else f', {base}'})")
         case "rmsnorm":
             return _norm(expr, call, text, "rms_norm")
         case "layernorm":
@@ -115,6 +119,15 @@ HELPERS = {
     """x less its mean, over its deviation along `dim`, weighted."""
     x = x - x.mean(dim, keepdim=True)
     return x * torch.rsqrt((x * x).mean(dim, keepdim=True) + 1e-5) * weight + bias
+''',
+    "rope": '''def rope(x: Tensor, t: Tensor, base: float = 10000) -> Tensor:
+    """The last axis of x [B, T, ..., K] as two halves, turned by t * base^(-i / (K / 2))."""
+    half = x.shape[-1] // 2
+    rate = base ** (-torch.arange(half, dtype=x.dtype, device=x.device) / half)
+    angle = t.reshape(*t.shape, *(1,) * (x.dim() - 2)) * rate
+    a, b = x.unflatten(-1, (2, half)).unbind(-2)
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
 ''',
     "keep_top": '''def keep_top(x: Tensor, count: int, dim: int) -> Tensor:
     """x where it is among the `count` largest along `dim` (ties: the earlier), 0 elsewhere."""

@@ -267,7 +267,9 @@ class ModuleWriter:
     def _positional(self) -> bool:
         flat = self.plan.function
         return any(
-            n.op == "position" and n.attr("which") == "t" for n in topological(flat.roots())
+            (n.op == "position" and n.attr("which") == "t")
+            or (n.op == "call" and n.attr("function").name == "rope")
+            for n in topological(flat.roots())
         )
 
     def _step_lines(self, step: object) -> None:
