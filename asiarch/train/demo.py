@@ -198,7 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("specs", nargs="+", type=Path, metavar="FILE.asi")
     parser.add_argument("--data", type=Path, help="a text file or folder (default: Python's own)")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=8, help="rows per step")
     parser.add_argument("--time", type=int, default=256, help="bytes per row")
     parser.add_argument("--lr", type=float, default=8e-3, help="peak learning rate")
