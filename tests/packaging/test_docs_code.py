@@ -58,7 +58,9 @@ def _console(text: str, folder: Path) -> None:
         part.splitlines() for part in re.split(r"^\$ ", text, flags=re.M)[1:]
     ):
         if not command.startswith(LEFT_OUT):
-            shown = _program(shlex.split(command), folder)
+            # A rejected program exits with 1: then the document shows its error.
+            statuses = (1,) if any("error[" in line for line in expected) else (0,)
+            shown = _program(shlex.split(command), folder, statuses)
             for line in filter(None, map(str.strip, expected)):
                 pattern = ".*".join(map(re.escape, line.split("...")))
                 assert re.search(pattern, shown, re.DOTALL), (
@@ -66,14 +68,13 @@ def _console(text: str, folder: Path) -> None:
                 )
 
 
-def _program(arguments: list[str], folder: Path) -> str:
+def _program(arguments: list[str], folder: Path, statuses: tuple[int, ...] = (0,)) -> str:
     own = Path(sys.executable).parent
     path = f"{own}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         arguments, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True
     )
-    # 1 is a verdict on a program: what it prints is compared.
-    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert done.returncode in statuses, done.stdout + done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     return done.stdout + done.stderr
 
@@ -92,7 +93,8 @@ def test_the_readme_has_code() -> None:
     [
         "```python\nassert 1 == 2\n```\n",
         "```console\n$ python -c 'print(1)'\n2\n```\n",
-        "```console\n$ python -c 'raise SystemExit(2)'\n```\n",
+        "```console\n$ python -c 'print(3); raise SystemExit(1)'\n3\n```\n",
+        "```console\n$ python -c 'print(\"error[E1]\")'\nerror[E1]\n```\n",
     ],
 )
 def test_a_wrong_document_is_noticed(wrong: str, tmp_path: Path) -> None:
