@@ -21,7 +21,7 @@ TORCH_STAMP := $(VENV)/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d' '
 # Two test workers share the cores: one thread each, or they fight over them.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help demo test lint format types contracts docs-code bench gpu-bench env oracles clean
+.PHONY: help demo test lint format types contracts docs-code bench gpu-bench env tables oracles clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
@@ -54,6 +54,9 @@ bench: env ## the benchmark tables
 
 gpu-bench: env ## tests and tables that need a GPU
 	$(BIN)/python -m pytest -q -m gpu $(TESTS)
+
+tables: env ## the parser's tables, after a change of the grammar
+	$(BIN)/python -c 'from asiarch.language.tables import write_tables; write_tables()'
 
 oracles: env ## optional third-party references that tests and benchmarks compare with
 	$(PIP) --no-deps -c constraints.txt fla-core einops

@@ -77,6 +77,7 @@ def test_the_record_of_a_check_is_json(tmp_path: Path) -> None:
     [
         ("asiarch.library", "prelude.asi"),
         ("asiarch.grammar", "asiarch.lark"),
+        ("asiarch.grammar", "tables.bin"),
         ("asiarch.kernels", "__init__.py"),
         ("asiarch", "train/stdlib_files.txt"),
         ("asiarch", "py.typed"),
