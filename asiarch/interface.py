@@ -134,8 +134,8 @@ def compile(
 ) -> Any:
     """A running module of one op or model; see docs/interface for its calls.
 
-    `module.emitted_source` is the text that runs, `module.report` the ledger, `module.schedule` what was
-    chosen. Raises SpecError, SizeError, BackendError.
+    `module.emitted_source` is the text that runs, `module.report` the ledger, `module.schedule`
+    what was chosen. Raises SpecError, SizeError, BackendError.
     """
     if backend not in BACKENDS:
         raise BackendError(f"no backend {backend!r}; there are {', '.join(BACKENDS)}")
@@ -183,7 +183,9 @@ def _torch_module(
         f"{cls}.{r.states[0].name}": {"class": r.cls, "kernel": r.kernel, "note": r.note}
         for cls, r in emitted.recurrences()
     }
-    return _described(module, text, function, filename, {"backend": "torch", "recurrences": schedule})
+    return _described(
+        module, text, function, filename, {"backend": "torch", "recurrences": schedule}
+    )
 
 
 def load_source(source: str, entry: str) -> Any:
@@ -193,8 +195,6 @@ def load_source(source: str, entry: str) -> Any:
     namespace: dict[str, Any] = {"__name__": f"asiarch_emitted_{entry}"}
     exec(builtins.compile(source, name, "exec"), namespace)
     return namespace[entry]()
-
-
 
 
 def _described(
@@ -216,7 +216,7 @@ def _ledger(module: Any) -> Any:
     return check(spec["text"], spec["filename"]).ops.get(spec["op"])
 
 
-# -- parameters -------------------------------------------------------------------------------------
+# -- parameters ------------------------------------------------------------------------------------
 
 
 def parameters_of(module: Any) -> dict[str, Any]:
@@ -234,7 +234,9 @@ def copy_parameters(source: Any, target: Any) -> None:
 
         own = target.state_dict()
         _same_paths(values, own)
-        target.load_state_dict({k: torch.from_numpy(v.copy()).to(own[k]) for k, v in values.items()})
+        target.load_state_dict(
+            {k: torch.from_numpy(v.copy()).to(own[k]) for k, v in values.items()}
+        )
         return
     _same_paths(values, target.params)
     target.params.update({k: v.copy() for k, v in values.items()})
@@ -246,4 +248,6 @@ def _same_paths(source: Mapping[str, Any], target: Mapping[str, Any]) -> None:
         raise ValueError(f"parameters differ: missing {missing[:5]}, unknown {extra[:5]}")
     for path, value in source.items():
         if tuple(value.shape) != tuple(target[path].shape):
-            raise ValueError(f"{path}: shape {tuple(value.shape)} against {tuple(target[path].shape)}")
+            raise ValueError(
+                f"{path}: shape {tuple(value.shape)} against {tuple(target[path].shape)}"
+            )

@@ -31,4 +31,8 @@ def unused_parameters(function: Function) -> list[str]:
 def unused_names(function: Function) -> list[str]:
     """Equations whose value no result depends on."""
     live = reached(function)
-    return [name for name, node in function.names.items() if node not in live and not node.is_leaf and node.op != "result"]
+    return [
+        name
+        for name, node in function.names.items()
+        if node not in live and not node.is_leaf and node.op != "result"
+    ]

@@ -1,7 +1,7 @@
 """The ledger of one definition: every claim with its verdict and who decided it.
 
-A claim is proved, or refuted, or undecided (an error too: nothing is taken on trust). What is claimed of
-an input is required of the caller, and proved at every call.
+A claim is proved, or refuted, or undecided (an error too: nothing is taken on trust). What is
+claimed of an input is required of the caller, and proved at every call.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class Analyses:
         flat = _flat(function)
         whole = flat if flat is not None else function
         found = recurrences(whole) if whole.states else []
-        wants_ranges = any(c.kind in ("range", "stable") for c in function.claims) or _requires(function)
+        wants_ranges = any(c.kind in ("range", "stable") for c in function.claims) or _requires(
+            function
+        )
         range_frame = ranges(function) if wants_ranges else None
         facts = Facts(
             function, outputs, frame, self.costs.summary(function), range_frame, flat, found
@@ -104,7 +106,7 @@ def _flat(function: Function) -> Function | None:
     return flatten(function, keep=lambda node: node.attr("function").polymorphic)
 
 
-# -- claims -----------------------------------------------------------------------------------------
+# -- claims ----------------------------------------------------------------------------------------
 
 
 def _decide(facts: Facts, claim: ClaimInfo) -> None:
@@ -123,9 +125,7 @@ def _decide(facts: Facts, claim: ClaimInfo) -> None:
             _range(facts, claim)
 
 
-def _refuse(
-    facts: Facts, claim: ClaimInfo, code: str, message: str, by: str, **more: Any
-) -> None:
+def _refuse(facts: Facts, claim: ClaimInfo, code: str, message: str, by: str, **more: Any) -> None:
     verdict = "undecided" if code in ("E0405", "E0407") else "refuted"
     facts.entries.append(Entry(claim.text, verdict, by))
     facts.diagnostics.append(Diagnostic(code, message, claim.at, file=_file(facts), **more))
@@ -210,7 +210,9 @@ def _help(cause: Node | None) -> str:
         running = {"mean": "cummean", "sum": "cumsum", "max": "cummax"}.get(which)
         if running:
             return f"`{running}[time](...)` lets t see only what came before"
-        return f"`{which}[time]` needs the whole sequence; choose along an axis, or attend over j <= t"
+        return (
+            f"`{which}[time]` needs the whole sequence; choose along an axis, or attend over j <= t"
+        )
     if cause.op == "attend":
         return "add `j <= t` to the condition"
     return "read `[t-k]`, or claim `lookahead(k)` instead of `causal`"
@@ -222,7 +224,9 @@ def _lookahead(facts: Facts, claim: ClaimInfo) -> None:
         facts.entries.append(Entry(claim.text, "proved", "intervals"))
         return
     found = "without bound" if math.isinf(high) else f"{int(high)} tokens"
-    _refuse(facts, claim, "E0303", f"`{claim.text}`, but the program looks ahead {found}", "intervals")
+    _refuse(
+        facts, claim, "E0303", f"`{claim.text}`, but the program looks ahead {found}", "intervals"
+    )
 
 
 def _stable(facts: Facts, claim: ClaimInfo) -> None:
@@ -235,7 +239,8 @@ def _stable(facts: Facts, claim: ClaimInfo) -> None:
         proved, why = stable(facts.flat, frame, found)
         if not proved:
             _refuse(facts, claim, "E0405", f"`stable` cannot be decided: {why}", "normal form",
-                    help="stable is proved for a decay in [-1, 1] with a delta rule of unit key and rate "
+                    help="stable is proved for a decay in [-1, 1] with a delta rule of unit key "
+                    "and rate "
                     "in [0, 2]; drop the claim otherwise")  # fmt: skip
             return
     facts.entries.append(Entry(claim.text, "proved", "normal form and ranges"))
@@ -274,9 +279,12 @@ def _params(facts: Facts, claim: ClaimInfo) -> None:
         return
     if value is None:
         _refuse(facts, claim, "E0407", f"`{claim.text}` cannot be decided: there are {count} parameters",
-                "polynomial", help="give the sizes defaults, or bound by an expression of them")  # fmt: skip
+                "polynomial", help=("give the sizes defaults, or bound by an expression of "
+                "them"))  # fmt: skip
         return
-    _refuse(facts, claim, "E0404", f"there are {count} parameters, more than `{claim.text}`", "counted")
+    _refuse(
+        facts, claim, "E0404", f"there are {count} parameters, more than `{claim.text}`", "counted"
+    )
 
 
 def _range(facts: Facts, claim: ClaimInfo) -> None:
@@ -297,7 +305,7 @@ def _range(facts: Facts, claim: ClaimInfo) -> None:
             "`sigmoid`, `exp(-softplus(...))`, `clamp`")  # fmt: skip
 
 
-# -- what callees require ---------------------------------------------------------------------------
+# -- what callees require --------------------------------------------------------------------------
 
 
 def _requires(function: Function) -> bool:
@@ -337,7 +345,7 @@ def _requirements(facts: Facts) -> None:
             )
 
 
-# -- inferred ---------------------------------------------------------------------------------------
+# -- inferred --------------------------------------------------------------------------------------
 
 
 def _infer(facts: Facts) -> None:

@@ -1,8 +1,8 @@
 """Stability of a recurrence from its normal form: norms of the transition at most 1.
 
-Proved for a decay in [-1, 1], alone or with the erase term of the delta rule: D - b k (k' D) with a unit
-key k and b in [0, 2] is a product of a contraction and a reflection-like map of norm at most 1. Anything
-else is undecided here (Gated DeltaNet-2's transition can have norm 1.14).
+Proved for a decay in [-1, 1], alone or with the erase term of the delta rule: D - b k (k' D) with a
+unit key k and b in [0, 2] is a product of a contraction and a reflection-like map of norm at most
+1. Anything else is undecided here (Gated DeltaNet-2's transition can have norm 1.14).
 """
 
 from __future__ import annotations

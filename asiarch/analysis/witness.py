@@ -1,7 +1,8 @@
 """A value witness for a rejection: two inputs that agree up to a token, with results that do not.
 
-The verdict does not depend on it. The reference runs at small sizes with random values; when none of 64
-draws shows a difference the rule is conservative here (`x[t+1] * 0` has none), and the report says so.
+The verdict does not depend on it. The reference runs at small sizes with random values; when none
+of 64 draws shows a difference the rule is conservative here (`x[t+1] * 0` has none), and the report
+says so.
 """
 
 from __future__ import annotations
@@ -52,16 +53,14 @@ def _small(files: dict[str, ParseResult], filename: str, op: str) -> Function | 
         elaborator.diagnostics.clear()
         try:
             function = elaborator.top(named, sizes)
-        except Exception:  # noqa: BLE001 - sizes that do not fit; the next ones may
+        except Exception:
             continue
         if function is not None:
             return function
     return None
 
 
-def _assignments(
-    files: dict[str, ParseResult], filename: str, op: str
-) -> Iterator[dict[str, int]]:
+def _assignments(files: dict[str, ParseResult], filename: str, op: str) -> Iterator[dict[str, int]]:
     named = next(
         (Named(filename, d) for d in files[filename].program.definitions if d.name.id == op), None
     )
@@ -83,7 +82,8 @@ def _flip(reference: Any, flat: Function, time: int, rng: Any) -> tuple[int, int
         before = reference.evaluate(streams)
         for token in range(time - 1, 0, -1):
             changed = [
-                _changed(flat, leaf, s, token, rng) for leaf, s in zip(flat.inputs, streams, strict=True)
+                _changed(flat, leaf, s, token, rng)
+                for leaf, s in zip(flat.inputs, streams, strict=True)
             ]
             after = reference.evaluate(changed)
             for x, y in zip(before, after, strict=True):

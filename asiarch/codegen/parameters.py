@@ -1,4 +1,6 @@
-"""Initial values from numpy's Philox, keyed by (seed, path): equal seed, equal parameters everywhere."""
+"""Initial values from numpy's Philox, keyed by (seed, path): equal seed, equal parameters
+everywhere.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class _Draws(Arrays):
 def generator(seed: int, path: str) -> np.random.Generator:
     """The stream of draws of one parameter."""
     digest = hashlib.blake2b(path.encode(), digest_size=8).digest()
-    return np.random.Generator(np.random.Philox(key=[seed % 2**64, int.from_bytes(digest, "little")]))
+    return np.random.Generator(
+        np.random.Philox(key=[seed % 2**64, int.from_bytes(digest, "little")])
+    )
 
 
 def initial_value(function: Function, param: ParamInfo, seed: int) -> np.ndarray[Any, Any]:

@@ -1,7 +1,9 @@
-"""The plan of one module: its flat graph as a list of steps. Backends print plans and decide nothing.
+"""The plan of one module: its flat graph as a list of steps. Backends print plans and decide
+nothing.
 
-Kernel: a recurrence in normal form. Cell: states that only a loop over tokens computes. Part: a call or
-a stack of layers that becomes a module of its own. Let: a pure node. Operands come before users.
+Kernel: a recurrence in normal form. Cell: states that only a loop over tokens computes. Part: a
+call or a stack of layers that becomes a module of its own. Let: a pure node. Operands come before
+users.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class Let:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Gives one read of a state; the first of a state's kernels also the state after the last token."""
+    """Gives one read of a state; the first of a state's kernels also the state after the last
+    token.
+    """
 
     recurrence: Recurrence
     name: str
@@ -109,18 +113,23 @@ def refuse(flat: Function) -> None:
     for node in topological([*flat.outputs, *(s.update for s in flat.states)]):
         if node.op == "whole":
             raise Unsupported(
-                f"`{node.attr('which')}[time]` reads every token of the sequence: it is in the reference "
+                f"`{node.attr('which')}[time]` reads every token of the sequence: it is in the "
+                f"reference "
                 "and the analyses only; a running form is `cummean[time](x)`, `cumsum[time](x)`"
             )
         if node.op == "delay" and node.attr("steps") < 0:
-            raise Unsupported(f"`x[t+{-node.attr('steps')}]` reads the future: it runs in a loss only")
+            raise Unsupported(
+                f"`x[t+{-node.attr('steps')}]` reads the future: it runs in a loss only"
+            )
 
 
-# -- delays on a cycle ------------------------------------------------------------------------------
+# -- delays on a cycle -----------------------------------------------------------------------------
 
 
 def _carry_delays(flat: Function) -> Function:
-    """A delay of a node of a recurrent group becomes a chain of states: a token loop holds no history."""
+    """A delay of a node of a recurrent group becomes a chain of states: a token loop holds no
+    history.
+    """
     groups = [s for s in schedule(flat) if isinstance(s, Group)]
     delays = [(n, g) for g in groups for n in g.nodes if n.op == "delay" and n.args[0] in g.nodes]
     if not delays:
@@ -149,7 +158,9 @@ def _replaced(flat: Function, new: dict[Node, Node], states: Iterable[StateInfo]
             done[node] = new[node]
             continue
         args = tuple(done[a] for a in node.args)
-        done[node] = node if args == node.args else make(node.op, args, node.type, **dict(node.attrs))
+        done[node] = (
+            node if args == node.args else make(node.op, args, node.type, **dict(node.attrs))
+        )
     out = Function(**{f: getattr(flat, f) for f in Function.__dataclass_fields__})
     out.outputs = tuple(done[o] for o in flat.outputs)
     out.losses = tuple(done[o] for o in flat.losses)
@@ -162,7 +173,7 @@ def _replaced(flat: Function, new: dict[Node, Node], states: Iterable[StateInfo]
     return out
 
 
-# -- recurrences ------------------------------------------------------------------------------------
+# -- recurrences -----------------------------------------------------------------------------------
 
 
 def _dress(flat: Function, found: Recurrence) -> Recurrence:
@@ -171,7 +182,8 @@ def _dress(flat: Function, found: Recurrence) -> Recurrence:
     for node in found.group.nodes:
         if node.op in IN_CELL:
             raise Unsupported(
-                f"`{node.op}` on the cycle of state `{found.states[0].name}` has no kernel in this backend; "
+                f"`{node.op}` on the cycle of state `{found.states[0].name}` has no kernel in "
+                f"this backend; "
                 "the reference runs it"
             )
     return found
@@ -187,7 +199,7 @@ KERNELS = {
 }
 
 
-# -- order ------------------------------------------------------------------------------------------
+# -- order -----------------------------------------------------------------------------------------
 
 
 class _Order:
@@ -258,7 +270,7 @@ class _Order:
         self.done.add(node)
         for arg in node.args:
             self.need(arg)
-        if node.op == "call" and not node.attr("function").polymorphic or node.op == "loop":
+        if (node.op == "call" and not node.attr("function").polymorphic) or node.op == "loop":
             self.plan.steps.append(Part(node))
         else:
             self.plan.steps.append(Let(node))

@@ -19,7 +19,9 @@ from asiarch.ir.interpreter import run
 class Reference:
     """`forward(*streams)` like the torch module's, on arrays `[batch, time, *axes]`."""
 
-    def __init__(self, function: Function, params: dict[str, Any], algebra: Any | None = None) -> None:
+    def __init__(
+        self, function: Function, params: dict[str, Any], algebra: Any | None = None
+    ) -> None:
         self.function, self.params = function, params
         self.algebra = algebra if algebra is not None else Float64()
 

@@ -1,7 +1,7 @@
 """`attend` as a call of the blocked kernel: the score printed as a function of one block.
 
-Inside it a stream read at t is `[batch, queries, *axes]`, read at j `[batch, keys, *axes]`; what depends
-on both is `[batch, *axes, queries, keys]`.
+Inside it a stream read at t is `[batch, queries, *axes]`, read at j `[batch, keys, *axes]`; what
+depends on both is `[batch, *axes, queries, keys]`.
 """
 
 from __future__ import annotations
@@ -158,7 +158,9 @@ def print_attend(module: ModuleWriter, node: Node) -> None:
     if layouts[value] not in ("j", "tensor"):
         raise Unsupported("a `value:` that depends on the attending token")
     low = reach(module, node)
-    module.kernels.need("attend/torch.py", SINK=node.attr("sink"), SOFTMAX=node.attr("weight") == "softmax")
+    module.kernels.need(
+        "attend/torch.py", SINK=node.attr("sink"), SOFTMAX=node.attr("weight") == "softmax"
+    )
     hint = module.plan.function.hints.get(node) or "o"
     names = Names(set(module.names.taken))
     reads = list(zip(body.inputs, body.input_names, node.args, strict=True))
@@ -188,7 +190,9 @@ def reach(module: ModuleWriter, node: Node) -> int | None:
     found = hull(node.attr("body").outputs[0])
     high = found.high
     if high is None or (high.constant is not None and high.constant > 0):
-        raise Unsupported("`attend` reads tokens after the attending one; a backend runs causal programs")
+        raise Unsupported(
+            "`attend` reads tokens after the attending one; a backend runs causal programs"
+        )
     if found.low is None or found.low.integer is None:
         return None
     return -found.low.integer
@@ -199,13 +203,13 @@ def _print_weigh(
 ) -> None:
     body: Function = node.attr("body")
     w = module.writer
-    with w.block(f"def {name}(t: Tensor, j: Tensor, {', '.join(f'{p}: Tensor' for p in params)}) -> Any:"):
+    with w.block(
+        f"def {name}(t: Tensor, j: Tensor, {', '.join(f'{p}: Tensor' for p in params)}) -> Any:"
+    ):
         printer.integers = True
         printer.pairing = False
         allowed = printer.of(body.outputs[0])
         printer.integers = False
-        kept = {k: v for k, v in printer.names.items()}
-        printer.names = kept
         score = _in_pairs(printer, body.outputs[1])
         if node.attr("weight") == "sigmoid":
             score = Text(f"torch.sigmoid({score.text})")
@@ -254,7 +258,9 @@ def _print_call(
         for r in attended}  # fmt: skip
     place = module.state_key(f"{hint}.t", "torch.zeros(batch, dtype=torch.long)")
     name = module.names.fresh("keys")
-    held = "0" if low is not None else f'len(state["{keys[id(attended[0][2])]}"][0]) if state else 0'
+    held = (
+        "0" if low is not None else f'len(state["{keys[id(attended[0][2])]}"][0]) if state else 0'
+    )
     w.line(f'{name} = Keys(rows, {low}, state.get("{place}"), {held})')
     texts: list[str] = []
     for _, _, arg in attended:
@@ -263,7 +269,9 @@ def _print_call(
             text = module.assign(arg, module.plan.function.hints.get(arg) or "x", Text(text))
         key = keys[id(arg)]
         texts.append(f'{name}.gather({text}, state.get("{key}"))')
-        w.line(f'after["{key}"] = {name}.cache({text}, state.get("{key}")) if return_state else None')
+        w.line(
+            f'after["{key}"] = {name}.cache({text}, state.get("{key}")) if return_state else None'
+        )
     w.line(f'after["{place}"] = positions(state.get("{place}"), rows, torch.long)[1]')
     module.kernels.need("running/positions.py")
     equation = _equation(node, body)

@@ -37,7 +37,9 @@ class _Emitter:
     bare: bool
     kernels: Kernels = field(default_factory=Kernels)
     names: Names = field(default_factory=Names)
-    classes: dict[int, tuple[Function, str]] = field(default_factory=dict[int, "tuple[Function, str]"])
+    classes: dict[int, tuple[Function, str]] = field(
+        default_factory=dict[int, "tuple[Function, str]"]
+    )
     texts: list[str] = field(default_factory=list[str])
     plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
     helpers: set[str] = field(default_factory=set[str])
@@ -69,7 +71,9 @@ def emit(function: Function, chunk: int | None = None, *, bare: bool = False) ->
     flags: dict[str, bool] = {}
     for values in emitter.kernels.files.values():
         flags |= values
-    imports, kernels = assemble(*emitter.kernels.files, **flags) if emitter.kernels.files else ([], "")
+    imports, kernels = (
+        assemble(*emitter.kernels.files, **flags) if emitter.kernels.files else ([], "")
+    )
     helpers = [HELPERS[h].rstrip() for h in HELPERS if h in emitter.helpers]
     title = f"{class_name(function.name)}: a torch module."
     classes = _classes(emitter.plans)

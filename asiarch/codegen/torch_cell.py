@@ -84,7 +84,9 @@ def _full(inner: Expressions, update: Node, leaf: Node) -> str:
     text = inner.of(update)
     if update.type.stream and not update.type.positional:
         return text.text
-    return f"{inner.spread(text, update.type, leaf.type.axes).atom}.expand_as({inner.of(leaf).text})"
+    return (
+        f"{inner.spread(text, update.type, leaf.type.axes).atom}.expand_as({inner.of(leaf).text})"
+    )
 
 
 def _initial(module: ModuleWriter, leaf: Node, start: Node) -> str:
@@ -116,7 +118,10 @@ def _call(
     w.line(f"start = {_tuple(starts)}")
     if not streams:
         streams = [lead]
-        w.line(f"{_tuple(outputs)}, {_tuple(lasts)} = scan(lambda s, _: {cell}(s, ()), start, ({lead},), rows)")
+        w.line(
+            f"{_tuple(outputs)}, {_tuple(lasts)} = scan(lambda s, _: {cell}(s, ()), start, "
+            f"({lead},), rows)"
+        )
         return
     target = f"{_tuple(outputs)}, {_tuple(lasts)}"
     call = f"scan({cell}, start, {_tuple(streams)}, rows)"

@@ -39,8 +39,9 @@ class Text:
 class Expressions:
     """Prints nodes of one flat function. `names` holds nodes that are variables by now.
 
-    lead: leading dimensions of a stream (2, or 1 inside a cell). like: a tensor whose dtype and device
-    new tensors take. special: printing of what needs more than an expression (calls, stateful nodes).
+    lead: leading dimensions of a stream (2, or 1 inside a cell). like: a tensor whose dtype and
+    device new tensors take. special: printing of what needs more than an expression (calls,
+    stateful nodes).
     """
 
     function: Function
@@ -85,7 +86,9 @@ class Expressions:
                 return self._move(node)
             case "index":
                 size = self.size(node.type.axes[0])
-                return Text(f"torch.arange({size}, dtype={self.like}.dtype, device={self.like}.device)")
+                return Text(
+                    f"torch.arange({size}, dtype={self.like}.dtype, device={self.like}.device)"
+                )
             case "gather":
                 return self._gather(node)
             case "draw":
@@ -127,7 +130,9 @@ class Expressions:
         right = precedence if node.op == "add" else precedence + 1
         if node.op in ("less", "less_equal", "equal", "not_equal", "and", "or"):
             return Text(spelling.format(*(p.within(ATOM) for p in parts)), precedence)
-        return Text(spelling.format(parts[0].within(precedence), parts[1].within(right)), precedence)
+        return Text(
+            spelling.format(parts[0].within(precedence), parts[1].within(right)), precedence
+        )
 
     def _all_static(self, nodes: Sequence[Node]) -> bool:
         return all(n.op in ("size", "const") for n in nodes)

@@ -131,7 +131,8 @@ HELPERS = {
 ''',
     "keep_top": '''def keep_top(x: Tensor, count: int, dim: int) -> Tensor:
     """x where it is among the `count` largest along `dim` (ties: the earlier), 0 elsewhere."""
-    kept = torch.argsort(x, dim=dim, descending=True, stable=True).narrow(dim, 0, min(count, x.shape[dim]))
+    order = torch.argsort(x, dim=dim, descending=True, stable=True)
+    kept = order.narrow(dim, 0, min(count, x.shape[dim]))
     return x.masked_fill(torch.ones_like(x).scatter(dim, kept, 0.0) > 0, 0.0)
 ''',
 }

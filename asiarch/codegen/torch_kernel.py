@@ -131,7 +131,9 @@ def _shaped(
         placed = Text(f"{placed.atom}.expand(*{lead}.shape[:2]{', -1' * len(axes)})")
     if inner is not None and len(inner) != 1:
         placed = (
-            Text(f"{placed.atom}[..., None]") if not inner else Text(f"{placed.atom}.flatten(-{len(inner)})")
+            Text(f"{placed.atom}[..., None]")
+            if not inner
+            else Text(f"{placed.atom}.flatten(-{len(inner)})")
         )
     if len(heads) != 1:
         at = 2

@@ -130,7 +130,9 @@ class ModuleWriter:
             w.line("super().__init__()")
             tree: dict[str, object] = {}
             for param in flat.params:
-                _insert(tree, param.path.split("."), self.expr.sizes(param.axes) if param.axes else "()")
+                _insert(
+                    tree, param.path.split("."), self.expr.sizes(param.axes) if param.axes else "()"
+                )
             for step in self.plan.steps:
                 if isinstance(step, Part):
                     self._part_member(tree, step.node)
@@ -385,7 +387,9 @@ class ModuleWriter:
         x = node.args[0]
         which, over = node.attr("which"), node.attr("over")
         axes = tuple(a for a in over if a != "time")
-        dims = ", ".join(str(d) for d in [1, *(x.type.axes.index(a) - len(x.type.axes) for a in axes)])
+        dims = ", ".join(
+            str(d) for d in [1, *(x.type.axes.index(a) - len(x.type.axes) for a in axes)]
+        )
         text = self.expr.of(x).atom
         if which not in ("mean", "sum") or axes:
             raise Unsupported(f"`{which}[time]` in a loss")
@@ -451,14 +455,18 @@ class ModuleWriter:
         left = variables[0] if carried == 1 else f"({', '.join(variables)})"
         args = ", ".join([*variables, *rest])
         with w.block(f"for layer, last in zip({target}, before, strict=True):"):
-            w.line(f"{left}, last = layer({args}, state=last, cu_seqlens=cu_seqlens, return_state=True)")
+            w.line(
+                f"{left}, last = layer({args}, state=last, cu_seqlens=cu_seqlens, return_state=True)"
+            )
             w.line(f'after["{path}"].append(last)')
 
     def _losses(self, flat: Function) -> None:
         if not flat.losses:
             return
         total = " + ".join(
-            f"{self.expr.of(n).atom}.mean()" if n.type.stream or n.type.axes else self.expr.of(n).within(20)
+            f"{self.expr.of(n).atom}.mean()"
+            if n.type.stream or n.type.axes
+            else self.expr.of(n).within(20)
             for n in flat.losses
         )
         self.writer.line(f"self.loss = {total}")
@@ -470,7 +478,9 @@ class ModuleWriter:
         streams = [(self.expr.names[i].text, i.type.stream) for i in flat.inputs]
         inputs = ", ".join(f"{s}: Tensor" for s, _ in streams)
         call = ", ".join(f"{s}[:, None]" if stream else s for s, stream in streams)
-        with w.block(f"def step(self, {inputs}, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:"):
+        with w.block(
+            f"def step(self, {inputs}, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:"
+        ):
             w.line('"""One token: streams without their time axis."""')
             w.line(f"out, state = self({call}, state=state, return_state=True)")
             if len(flat.outputs) == 1:
@@ -504,7 +514,11 @@ def attribute(path: str) -> str:
 
 
 def _is_conv(node: Node) -> bool:
-    return node.op == "call" and node.attr("function").polymorphic and node.attr("function").name == "conv"
+    return (
+        node.op == "call"
+        and node.attr("function").polymorphic
+        and node.attr("function").name == "conv"
+    )
 
 
 def _insert(tree: dict[str, object], path: list[str], leaf: str) -> None:

@@ -1,7 +1,8 @@
 """`attend j where C { ... }` to one node that holds the body as a function of (t, j).
 
-Inside, every stream says whose token it is: `q[t]`, `k[j]`. The body's inputs are those reads, in order;
-the node's operands are the streams and Tensors read. `low` and `high` bound j - t (see `ir/offsets.py`).
+Inside, every stream says whose token it is: `q[t]`, `k[j]`. The body's inputs are those reads, in
+order; the node's operands are the streams and Tensors read. `low` and `high` bound j - t (see
+`ir/offsets.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def elaborate_attend(b: Builder, e: ast.Attend) -> Node:
     inner = AttendBuilder.of(b, e.variable.id)
     condition = inner.expression(e.condition)
     if condition.type.axes or not condition.type.boolean:
-        b.fail("E0220", "the condition of `attend` is a comparison of t, j and sizes", e.condition.span)
+        b.fail(
+            "E0220", "the condition of `attend` is a comparison of t, j and sizes", e.condition.span
+        )
     if not condition.type.positional:
         b.fail(
             "E0220",
@@ -100,7 +103,9 @@ def _weight(b: Builder, fields: dict[str, ast.Expr]) -> str:
     return "none" if e.id == "linear" else e.id
 
 
-def _keep(b: Builder, inner: AttendBuilder, fields: dict[str, ast.Expr]) -> tuple[Node | None, Any, Any]:
+def _keep(
+    b: Builder, inner: AttendBuilder, fields: dict[str, ast.Expr]
+) -> tuple[Node | None, Any, Any]:
     if "keep" not in fields:
         return None, None, None
     e = fields["keep"]
@@ -119,7 +124,9 @@ def _keep(b: Builder, inner: AttendBuilder, fields: dict[str, ast.Expr]) -> tupl
     return inner.expression(e.arguments[0].value), count, block
 
 
-def _mentions_j(b: Builder, e: ast.Attend, inner: AttendBuilder, fields: dict[str, ast.Expr]) -> None:
+def _mentions_j(
+    b: Builder, e: ast.Attend, inner: AttendBuilder, fields: dict[str, ast.Expr]
+) -> None:
     """If the score (the value) reads a stream, j must occur in it."""
     from asiarch.elaborate.walk import expressions
 
@@ -194,7 +201,9 @@ class _Inner(Builder):
 
     def lookup(self, name: str, span: ast.Span) -> Any:
         if name == self.variable:
-            return Value(make("position", (), Type("seq", (), positional=True), which="j"), "position", span)
+            return Value(
+                make("position", (), Type("seq", (), positional=True), which="j"), "position", span
+            )
         assert self.outer is not None
         saved, self.outer.scope = self.outer.scope, self.outer_scope or Scope()
         try:
@@ -212,9 +221,11 @@ class _Inner(Builder):
     def _bare(self, name: str, span: ast.Span) -> None:
         self.fail(
             "E0223",
-            f"inside `attend` a stream says whose token it is: is this `{name}[t]` or `{name}[{self.variable}]`?",
+            f"inside `attend` a stream says whose token it is: is this `{name}[t]` or "
+            f"`{name}[{self.variable}]`?",
             span,
-            help=f"`{name}[t]` is the attending token's value, `{name}[{self.variable}]` the attended one's",
+            help=f"`{name}[t]` is the attending token's value, `{name}[{self.variable}]` the "
+            f"attended one's",
         )
 
     def read(self, base: ast.Expr, where: str, span: ast.Span) -> Node:

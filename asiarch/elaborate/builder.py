@@ -183,8 +183,9 @@ class Builder:
         raise Problem(
             "E0102",
             f"axis `{name}` is not known here",
-            help=f"did you mean `{near}`?" if near else "name it in the header, or make it with "
-            "`split`, `stack`, `rename` or `window`",
+            help=f"did you mean `{near}`?"
+            if near
+            else "name it in the header, or make it with `split`, `stack`, `rename` or `window`",
         )
 
     def define_axis(self, name: str, size: Size) -> None:
@@ -243,7 +244,10 @@ class Builder:
     def finish(self, source: Any = None) -> Function:
         states = tuple(
             StateInfo(
-                s.leaf.attr("name"), s.leaf, s.initial, s.current if s.current is not None else s.leaf
+                s.leaf.attr("name"),
+                s.leaf,
+                s.initial,
+                s.current if s.current is not None else s.leaf,
             )
             for s in self.states
         )

@@ -72,7 +72,9 @@ def _unknown(b: Builder, call: ast.Call | ast.Pipe) -> None:
         "E0105",
         f"there is no operator `{name}`",
         call.name.span,
-        help=f"did you mean `{near}`?" if near else "`asiarch ops` lists them; `use file.name` imports one",
+        help=f"did you mean `{near}`?"
+        if near
+        else "`asiarch ops` lists them; `use file.name` imports one",
         fix=Fix(call.name.span, near) if near else None,
     )
 
@@ -133,7 +135,9 @@ def call_definition(
         )
     bound = Bound()
     _explicit(b, call, syntax, bound)
-    ordered = [_bind_argument(b, f, a, i, bound) for i, (f, a) in enumerate(zip(syntax.formals, args))]
+    ordered = [
+        _bind_argument(b, f, a, i, bound) for i, (f, a) in enumerate(zip(syntax.formals, args))
+    ]
     _remaining(b, call, syntax, bound)
     function = b.elaborator.instance(definition, bound, [a.type for a in ordered], b)
     if function is None:
@@ -189,7 +193,9 @@ def _explicit(b: Builder, call: ast.Call | ast.Pipe, syntax: ast.Definition, bou
             raise Problem(
                 "E0106",
                 f"`{syntax.name.id}` has no `{slot.name}` in its header",
-                help=f"did you mean `{near}`?" if near else f"it has {', '.join(sorted(known)) or 'none'}",
+                help=f"did you mean `{near}`?"
+                if near
+                else f"it has {', '.join(sorted(known)) or 'none'}",
             )
         _bind_slot(b, slot.name, slot, bound)
     for entry in syntax.header:
@@ -201,8 +207,10 @@ def _bind_slot(b: Builder, name: str, slot: ast.Slot, bound: Bound) -> None:
     from asiarch.elaborate.expression import static_size
 
     assert not isinstance(slot.value, ast.Spread)
-    if isinstance(slot.value, ast.Name) and b.axis(slot.value.id) in b.axes and not isinstance(
-        b.scope.find(slot.value.id), Static
+    if (
+        isinstance(slot.value, ast.Name)
+        and b.axis(slot.value.id) in b.axes
+        and not isinstance(b.scope.find(slot.value.id), Static)
     ):
         axis = b.axis(slot.value.id)
         bound.bind(name, b.axes[axis], axis, "the call")
@@ -342,7 +350,9 @@ def _result_type(
         b.define_axis(axis, size)
         axes.append(axis)
     if len(set(axes)) != len(axes):
-        raise Problem("E0217", f"a result of `{function.name}` would have an axis twice: {rules.show(axes)}")
+        raise Problem(
+            "E0217", f"a result of `{function.name}` would have an axis twice: {rules.show(axes)}"
+        )
     return Type(
         output.type.mode,
         tuple(axes),
@@ -354,4 +364,6 @@ def _result_type(
 
 def _note_bindings(b: Builder, call: ast.Call | ast.Pipe, bound: Bound) -> None:
     for name, size in bound.sizes.items():
-        b.bindings.append((f"{call.name.id}.{name}", bound.by[name], str(bound.axes.get(name, size))))
+        b.bindings.append(
+            (f"{call.name.id}.{name}", bound.by[name], str(bound.axes.get(name, size)))
+        )

@@ -53,7 +53,9 @@ def _claim(b: Builder, claim: ast.Claim) -> ClaimInfo:
         "E0401",
         f"`{text}` is no claim that can be proved",
         claim.span,
-        help=f"did you mean `{near}`?" if near else "claims are causal, lookahead(k), stable, "
+        help=f"did you mean `{near}`?"
+        if near
+        else "claims are causal, lookahead(k), stable, "
         "work <= O(...), state <= O(...), params <= n, x in (a, b]",
     )
 

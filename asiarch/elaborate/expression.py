@@ -1,4 +1,6 @@
-"""Expressions to nodes: operators, time indices, picks, calls. One diagnostic, then the statement stops."""
+"""Expressions to nodes: operators, time indices, picks, calls. One diagnostic, then the statement
+stops.
+"""
 
 from __future__ import annotations
 
@@ -148,7 +150,8 @@ def _guard_contraction(b: Builder, e: ast.Binary, right: Node) -> None:
         a, m, c = (text[s.start : s.end] for s in (left.left.span, left.right.span, e.right.span))
         b.fail(
             "E0214",
-            f"`{e.op}` after `@`: this reads ({a} @ {m}) {e.op} {c}, and {c} has the contracted axis "
+            f"`{e.op}` after `@`: this reads ({a} @ {m}) {e.op} {c}, and {c} has the contracted "
+            f"axis "
             f"{contracted}",
             e.span,
             help=f"write `{a} @ ({m} {e.op} {c})` or `({a} @ {m}) {e.op} {c}`",
@@ -170,7 +173,7 @@ def _compare(b: Builder, e: ast.Compare) -> Node:
     return out
 
 
-# -- indices ----------------------------------------------------------------------------------------
+# -- indices ---------------------------------------------------------------------------------------
 
 
 def _index(b: Builder, e: ast.Index) -> Node:
@@ -312,8 +315,12 @@ def _deep_state(b: Builder, e: ast.Index, found: StateName, steps: int) -> Node:
     leaf, initial = found.leaf, found.initial
     for extra in range(2, steps + 1):
         if steps > 64:
-            b.fail("E0506", f"`[t-{steps}]` of a state keeps {steps} copies of it; at most 64", e.span)
-        name = f"{leaf.attr('name')}.{extra}" if extra == 2 else f"{found.leaf.attr('name')}.{extra}"
+            b.fail(
+                "E0506", f"`[t-{steps}]` of a state keeps {steps} copies of it; at most 64", e.span
+            )
+        name = (
+            f"{leaf.attr('name')}.{extra}" if extra == 2 else f"{found.leaf.attr('name')}.{extra}"
+        )
         known = next((s for s in b.states if s.leaf.attr("name") == name), None)
         if known is None:
             known = b.state(name, found.axes, initial, e.span)
@@ -322,7 +329,7 @@ def _deep_state(b: Builder, e: ast.Index, found: StateName, steps: int) -> Node:
     return leaf
 
 
-# -- static -----------------------------------------------------------------------------------------
+# -- static ----------------------------------------------------------------------------------------
 
 
 def static_size(b: Builder, e: ast.Expr, what: str) -> Size:

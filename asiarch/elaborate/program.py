@@ -1,4 +1,5 @@
-"""Files to functions: definitions by name, `use`, the prelude, and one instance per binding of a header.
+"""Files to functions: definitions by name, `use`, the prelude, and one instance per binding of a
+header.
 
 Checking elaborates every definition once with symbols for sizes; compiling elaborates with numbers.
 """
@@ -64,9 +65,13 @@ class Elaborator:
     loop_bounds: dict[str, Size] = field(default_factory=dict[str, Size])
     broken_return: bool = False
     nowhere: ast.Span = field(default_factory=lambda: ast.Span(0, 0))
-    _instances: dict[object, Function | None] = field(default_factory=dict[object, "Function | None"])
+    _instances: dict[object, Function | None] = field(
+        default_factory=dict[object, "Function | None"]
+    )
     _building: list[object] = field(default_factory=list[object])
-    _declared: list[tuple[Type, ...] | None] = field(default_factory=list["tuple[Type, ...] | None"])
+    _declared: list[tuple[Type, ...] | None] = field(
+        default_factory=list["tuple[Type, ...] | None"]
+    )
     _scopes: dict[str, dict[str, Named]] = field(default_factory=dict[str, "dict[str, Named]"])
 
     # -- files -----------------------------------------------------------------------------------
@@ -176,7 +181,9 @@ class Elaborator:
         if prelude is None or name in words():
             return None
         if PRELUDE not in self._scopes:
-            self._scopes[PRELUDE] = {d.name.id: Named(PRELUDE, d) for d in prelude.program.definitions}
+            self._scopes[PRELUDE] = {
+                d.name.id: Named(PRELUDE, d) for d in prelude.program.definitions
+            }
         return self._scopes[PRELUDE].get(name)
 
     def broken(self, file: str | None, name: str) -> bool:
@@ -216,7 +223,8 @@ class Elaborator:
         if known is not None and known.denominator != 1:
             env.fail(
                 "E0505",
-                f"`{entry.name.id}` = {self.text(env.file)[entry.default.span.start:entry.default.span.end]}"
+                f"`{entry.name.id}` = "
+                f"{self.text(env.file)[entry.default.span.start : entry.default.span.end]}"
                 f" = {known} is no whole number",
                 entry.default.span,
             )
@@ -232,7 +240,9 @@ class Elaborator:
     # -- instances -------------------------------------------------------------------------------
 
     def check_all(self, filename: str) -> dict[str, Function]:
-        """Every definition of a file with symbols for sizes. Library definitions need a caller's types."""
+        """Every definition of a file with symbols for sizes. Library definitions need a caller's
+        types.
+        """
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
         out: dict[str, Function] = {}
         for name, named in self._scopes[filename].items():
@@ -248,7 +258,9 @@ class Elaborator:
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
         bound = Bound()
         for entry in named.syntax.header:
-            bound.bind(entry.name.id, self._top_size(named, entry, bound, sizes), entry.name.id, "given")
+            bound.bind(
+                entry.name.id, self._top_size(named, entry, bound, sizes), entry.name.id, "given"
+            )
         types = [self._formal_type(f) for f in named.syntax.formals]
         return self.instance(named, bound, types, None)
 
@@ -267,7 +279,9 @@ class Elaborator:
                 f"`{named.syntax.name.id}` needs a number for {', '.join(missing)}: "
                 f"sizes={{{', '.join(repr(m) + ': ...' for m in missing)}}}"
             )
-        env = Builder(self, named.syntax.name.id, "op", named.file, dict(bound.sizes), dict(bound.sizes))
+        env = Builder(
+            self, named.syntax.name.id, "op", named.file, dict(bound.sizes), dict(bound.sizes)
+        )
         return self.default_size(env, named.syntax, entry, bound.sizes)
 
     def _formal_type(self, formal: ast.Formal) -> Type:
@@ -374,7 +388,12 @@ class Elaborator:
                     continue
 
     def _poly_header(
-        self, b: Builder, syntax: ast.Definition, bound: Bound, types: Sequence[Type], caller: Builder | None
+        self,
+        b: Builder,
+        syntax: ast.Definition,
+        bound: Bound,
+        types: Sequence[Type],
+        caller: Builder | None,
     ) -> None:
         assert caller is not None
         for kind in types:
@@ -403,10 +422,14 @@ class Elaborator:
             b.header[name] = size
             b.scope.names[name] = Static(size, "header", entry.name.span)
 
-    def _inputs(self, b: Builder, syntax: ast.Definition, types: Sequence[Type], poly: bool) -> None:
+    def _inputs(
+        self, b: Builder, syntax: ast.Definition, types: Sequence[Type], poly: bool
+    ) -> None:
         formals = list(syntax.formals)
         if syntax.kind == "model":
-            leaf = make("input", (), Type("token", vocab="vocab"), name="tokens", index=0, of=b.name)
+            leaf = make(
+                "input", (), Type("token", vocab="vocab"), name="tokens", index=0, of=b.name
+            )
             b.inputs.append(leaf)
             b.input_names.append("tokens")
             b.scope.names["tokens"] = Value(leaf, "input", syntax.name.span)
@@ -443,7 +466,9 @@ class Elaborator:
         from asiarch.elaborate.statement import known_axes
 
         for result in syntax.results:
-            formal = next((i for i, f in enumerate(syntax.formals) if f.name.id == result.name.id), None)
+            formal = next(
+                (i for i, f in enumerate(syntax.formals) if f.name.id == result.name.id), None
+            )
             if result.axes is None and formal is not None:
                 out.append(Type("seq", b.inputs[formal].type.axes))
                 continue

@@ -1,4 +1,6 @@
-"""`for` and `if`: static. A loop is one node that holds its body; an undecided `if` holds both arms."""
+"""`for` and `if`: static. A loop is one node that holds its body; an undecided `if` holds both
+arms.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,7 @@ def _current(b: Builder, name: str) -> Node:
     return found.node
 
 
-# -- for --------------------------------------------------------------------------------------------
+# -- for -------------------------------------------------------------------------------------------
 
 
 def elaborate_for(b: Builder, e: ast.For) -> None:
@@ -87,7 +89,9 @@ def elaborate_for(b: Builder, e: ast.For) -> None:
         b.fail("E0508", f"a loop runs a whole number of times, got {bound}", e.bound.span)
     name = e.variable.id
     if b.scope.find(name) is not None or name in b.header:
-        b.fail("E0113", f"`{name}` is defined already; give the loop its own variable", e.variable.span)
+        b.fail(
+            "E0113", f"`{name}` is defined already; give the loop its own variable", e.variable.span
+        )
     axis = b.axis(e.bound.id) if isinstance(e.bound, ast.Name) else None
     carried = _carried(b, e.body)
     inits = [_current(b, n) for n in carried]
@@ -111,7 +115,7 @@ def elaborate_for(b: Builder, e: ast.For) -> None:
         schedule=schedule,
         count=bound,
         carried=len(carried),
-        path=_plural(b, name),
+        path=_plural(name),
         variable=name,
     )
     b.spans.setdefault(node, e.span)
@@ -125,9 +129,9 @@ def elaborate_for(b: Builder, e: ast.For) -> None:
             b.bind(target, result, e.span)
 
 
-def _plural(b: Builder, name: str) -> str:
-    root = _root(b)
-    return f"{name}s" if root is b or b.kind == "loop" else f"{name}s"
+def _plural(name: str) -> str:
+    """`layers` of `for layer in L`."""
+    return f"{name}s"
 
 
 def _bodies(
@@ -138,7 +142,9 @@ def _bodies(
     carried: list[str],
     types: list[Type],
 ) -> tuple[list[Function], tuple[int, ...] | None, Builder]:
-    """The distinct bodies, and which one each iteration runs (None: one body, the variable a symbol)."""
+    """The distinct bodies, and which one each iteration runs (None: one body, the variable a
+    symbol).
+    """
     from asiarch.elaborate.program import same_terms
 
     root = _root(b)
@@ -152,7 +158,9 @@ def _bodies(
         b.elaborator.loop_bounds[e.variable.id] = bound
         return [body], None, shared
     if count is None or count > MAX_UNROLLED:
-        b.fail("E0508", f"a loop of {bound} distinct iterations is too long to compile", e.bound.span)
+        b.fail(
+            "E0508", f"a loop of {bound} distinct iterations is too long to compile", e.bound.span
+        )
     bodies: list[Function] = []
     schedule: list[int] = []
     for n in range(count):
@@ -190,7 +198,11 @@ def _body(
             inner.captures.append(_current(b, name))
         found = b.scope.find(name)
         if isinstance(found, StateName):
-            before = inner.capture(found.leaf, f"{name}[t-1]") if len(inner.inputs) >= len(carried) else leaf
+            before = (
+                inner.capture(found.leaf, f"{name}[t-1]")
+                if len(inner.inputs) >= len(carried)
+                else leaf
+            )
             inner.scope.names[name] = StateName(before, found.axes, found.initial, found.span, leaf)
         else:
             inner.scope.names[name] = Value(leaf, "stream", e.span)
@@ -217,7 +229,7 @@ def _finish_states(inner: Builder) -> None:
             inner.report("E0112", f"state `{state.leaf.attr('name')}` has no equation", state.span)
 
 
-# -- if ---------------------------------------------------------------------------------------------
+# -- if --------------------------------------------------------------------------------------------
 
 
 def elaborate_if(b: Builder, e: ast.If) -> None:
@@ -285,7 +297,12 @@ def _undecided(b: Builder, e: ast.If, condition: Size) -> None:
             arm.outputs.append(rules.order(node, pair[0].type.axes))
     then, otherwise = (a.finish(e) for a in arms)
     node = make(
-        "branch", arms[0].captures, Type("tensor"), condition=condition, then=then, otherwise=otherwise
+        "branch",
+        arms[0].captures,
+        Type("tensor"),
+        condition=condition,
+        then=then,
+        otherwise=otherwise,
     )
     b.spans.setdefault(node, e.span)
     for index, (name, kind) in enumerate(zip(names, types, strict=True)):

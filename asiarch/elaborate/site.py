@@ -51,7 +51,9 @@ class CallSite:
     def each(self) -> tuple[str, ...]:
         out: list[str] = []
         for entry in self.syntax.brackets.each if self.syntax.brackets else ():
-            out += spread(self.b, entry) if isinstance(entry, ast.Spread) else [self.b.axis(entry.id)]
+            out += (
+                spread(self.b, entry) if isinstance(entry, ast.Spread) else [self.b.axis(entry.id)]
+            )
         return tuple(out)
 
     def named(self) -> tuple[str, ...]:
@@ -79,7 +81,8 @@ class CallSite:
         ):
             raise Problem(
                 "E0209",
-                f"`{name}` of `{self.syntax.name.id}` is a number; {value.id} is an axis of the value",
+                f"`{name}` of `{self.syntax.name.id}` is a number; {value.id} is an axis of the "
+                f"value",
             )
 
     def axis_or_size_slot(self, index: int) -> tuple[str, Size]:

@@ -71,7 +71,7 @@ def _statement(b: Builder, statement: ast.Statement) -> None:
             )
 
 
-# -- equations --------------------------------------------------------------------------------------
+# -- equations -------------------------------------------------------------------------------------
 
 
 def _equation(b: Builder, e: ast.Equation) -> None:
@@ -117,7 +117,11 @@ def _may_bind(b: Builder, name: str, span: ast.Span) -> None:
     if name in RESERVED:
         b.fail("E0109", f"`{name}` is a word of the language and cannot be bound", span)
     if isinstance(found, Static) or (name in b.header and found is None):
-        b.fail("E0109", f"`{name}` is a number of the header or a loop; an equation cannot bind it", span)
+        b.fail(
+            "E0109",
+            f"`{name}` is a number of the header or a loop; an equation cannot bind it",
+            span,
+        )
     if isinstance(found, Value) and found.kind == "param":
         b.fail(
             "E0109",
@@ -146,17 +150,20 @@ def _assign(b: Builder, name: str, node: Node, e: ast.Equation, span: ast.Span) 
     b.bind(name, node, span)
 
 
-# -- declarations -----------------------------------------------------------------------------------
+# -- declarations ----------------------------------------------------------------------------------
 
 
-def known_axes(b: Builder, entries: Sequence[ast.Name | ast.Spread], span: ast.Span) -> tuple[str, ...]:
+def known_axes(
+    b: Builder, entries: Sequence[ast.Name | ast.Spread], span: ast.Span
+) -> tuple[str, ...]:
     try:
         axes = axes_of(b, entries)
         for axis in axes:
             b.axis_size(axis)
     except Problem as problem:
         place = next(
-            (e.span for e in entries if isinstance(e, ast.Name) and b.axis(e.id) not in b.axes), span
+            (e.span for e in entries if isinstance(e, ast.Name) and b.axis(e.id) not in b.axes),
+            span,
         )
         b.problem(problem, place)
     if len(set(axes)) != len(axes):
@@ -177,7 +184,11 @@ def _param(b: Builder, e: ast.Param) -> None:
     b.target, b.labels = e.name.id, labels([e.initialiser])
     initial = value(b, e.initialiser)
     if initial.type.stream:
-        b.fail("E0230", "an initialiser is made of numbers and draws, this is a stream", e.initialiser.span)
+        b.fail(
+            "E0230",
+            "an initialiser is made of numbers and draws, this is a stream",
+            e.initialiser.span,
+        )
     if not set(initial.type.axes) <= set(axes):
         b.fail("E0230", f"the initialiser has {rules.show(initial.type.axes)}, the parameter "
                f"{rules.show(axes)}", e.initialiser.span)  # fmt: skip
@@ -202,7 +213,7 @@ def _state(b: Builder, e: ast.State) -> None:
     b.scope.names[e.name.id] = b.state(e.name.id, axes, initial, e.name.span)
 
 
-# -- results ----------------------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------------------
 
 
 def _return(b: Builder, e: ast.Return) -> None:

@@ -1,4 +1,6 @@
-"""Questions about syntax alone: targets of a block, operator calls of an equation in order of the text."""
+"""Questions about syntax alone: targets of a block, operator calls of an equation in order of the
+text.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Inline calls, loops and decided branches of a concrete function into one flat graph.
 
-The reference runs on flat functions, and so do scheduling and the affine analysis. `keep` says which
-call and loop nodes stay (a backend prints those as modules of their own). Parameters and states take
-their full paths; a callee's axes take the caller's names, its private ones a fresh name on a clash.
+The reference runs on flat functions, and so do scheduling and the affine analysis. `keep` says
+which call and loop nodes stay (a backend prints those as modules of their own). Parameters and
+states take their full paths; a callee's axes take the caller's names, its private ones a fresh name
+on a clash.
 """
 
 from __future__ import annotations
@@ -103,9 +104,7 @@ def _inline(
             named.setdefault(new[node], name)
     for param in function.params:
         leaf = new[param.leaf]
-        flat.params.append(
-            ParamInfo(leaf, leaf.attr("path"), leaf.type.axes, new[param.initial])
-        )
+        flat.params.append(ParamInfo(leaf, leaf.attr("path"), leaf.type.axes, new[param.initial]))
     for state in function.states:
         leaf = new[state.leaf]
         flat.states.append(

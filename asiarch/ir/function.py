@@ -1,7 +1,7 @@
 """A function: header, inputs, outputs and the table of states. A graph is a DAG plus that table.
 
-Nothing in it is cyclic: a state's value before the token is the leaf `state`; its value after is the
-node in the table. Calls and `for` are nodes that hold a function.
+Nothing in it is cyclic: a state's value before the token is the leaf `state`; its value after is
+the node in the table. Calls and `for` are nodes that hold a function.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ class StateInfo:
 
 @dataclass(frozen=True, slots=True)
 class ClaimInfo:
-    """`kind`: causal, lookahead, stable, work, state, params, range, unknown. `data` by kind; `at`: its place."""
+    """`kind`: causal, lookahead, stable, work, state, params, range, unknown. `data` by kind; `at`:
+    its place.
+    """
 
     kind: str
     text: str
@@ -46,7 +48,9 @@ class ClaimInfo:
 
 @dataclass(eq=False, slots=True)
 class Function:
-    """One typed definition at one binding of its header (symbols when checking, numbers when compiling)."""
+    """One typed definition at one binding of its header (symbols when checking, numbers when
+    compiling).
+    """
 
     name: str
     kind: str  # op | model | loop | attend | arm

@@ -1,7 +1,8 @@
-"""ONE interpreter: `run(function, domain, arguments)`. Every meaning and every analysis is a domain.
+"""ONE interpreter: `run(function, domain, arguments)`. Every meaning and every analysis is a
+domain.
 
-A domain says what a leaf is, what the families of primitives do, and how a group of states that read
-each other is solved: by a loop over tokens (arrays), or by a least fixed point (facts).
+A domain says what a leaf is, what the families of primitives do, and how a group of states that
+read each other is solved: by a loop over tokens (arrays), or by a least fixed point (facts).
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def run(function: Function, domain: Any, arguments: Sequence[Any], **frame: Any)
 
 
 def schedule(function: Function, extra: Iterable[Node] = ()) -> list[Node | Group]:
-    """Nodes and recurrent groups in order: strongly connected components of the graph with state edges."""
+    """Nodes and recurrent groups in order: strongly connected components of the graph with state
+    edges.
+    """
     by_leaf = {s.leaf: s for s in function.states}
 
     def successors(node: Node) -> tuple[Node, ...]:

@@ -1,4 +1,6 @@
-"""Intervals of real numbers with open and closed ends: the vocabulary of the primitives' `image` rules."""
+"""Intervals of real numbers with open and closed ends: the vocabulary of the primitives' `image`
+rules.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Pure, hash-consed terms. Identity lives only in leaves: param, input, state, token position, draw.
+"""Pure, hash-consed terms. Identity lives only in leaves: param, input, state, token position,
+draw.
 
-A node is (primitive, operands, attributes, type). Equal terms are one object, so sharing is free and
-equality is `is`. Spans and names are side tables of the function.
+A node is (primitive, operands, attributes, type). Equal terms are one object, so sharing is free
+and equality is `is`. Spans and names are side tables of the function.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Which tokens an `attend` condition admits: the hull of {j - t : C(t, j)}, decided by ourselves.
 
-C is made of comparisons of two-variable affine terms with constant `%`. It is put into disjunctive normal
-form; a remainder becomes a variable between 0 and m - 1; each disjunct is projected on d = j - t (and on j)
-by Fourier-Motzkin elimination. What cannot be read counts as true, so the hull is never too small.
+C is made of comparisons of two-variable affine terms with constant `%`. It is put into disjunctive
+normal form; a remainder becomes a variable between 0 and m - 1; each disjunct is projected on d = j
+- t (and on j) by Fourier-Motzkin elimination. What cannot be read counts as true, so the hull is
+never too small.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def _expand(node: Node, memo: dict[Node, Poly]) -> Poly:
     return out if len(out) <= LIMIT else atom(node)
 
 
-# -- back to nodes ----------------------------------------------------------------------------------
+# -- back to nodes ---------------------------------------------------------------------------------
 
 
 def axes_of(monomial: Iterable[tuple[Node, int]]) -> set[str]:

@@ -1,7 +1,9 @@
-"""What a primitive is, and the registry that discovers them: one file each in `asiarch/ir/primitives`.
+"""What a primitive is, and the registry that discovers them: one file each in
+`asiarch/ir/primitives`.
 
 A primitive's file says everything about it: how its call is typed (`build`), what it means in every
-domain, its derivative as a term, its range, and its spelling per backend. Nothing else lists operators.
+domain, its derivative as a term, its range, and its spelling per backend. Nothing else lists
+operators.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     S_t = D * S_{t-1} + sum_r u_r (w_r' R_t) + sum_m k_m v_m'      R_t = S_{t-1}, or D * S_{t-1}
 
-D is 1 (identity), a function of the head axes (scalar) or of the key axes (diagonal). The class is data
-that the algebra gives; it does not change with how the equation was written. What has no such form is
-`nonlinear` (or `elementwise`, `momentum`) and says why.
+D is 1 (identity), a function of the head axes (scalar) or of the key axes (diagonal). The class is
+data that the algebra gives; it does not change with how the equation was written. What has no such
+form is `nonlinear` (or `elementwise`, `momentum`) and says why.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """One recurrent group. `kernel` is None when only a loop over tokens computes it; `note` says why."""
+    """One recurrent group. `kernel` is None when only a loop over tokens computes it; `note` says
+    why.
+    """
 
     states: tuple[StateInfo, ...]
     cls: str
@@ -73,7 +75,9 @@ def classify(function: Function, group: Group) -> Recurrence:
     if any(u is None for u in updates):
         culprit = next((n for n in group.nodes if values.get(n) is None), None)
         what = f"`{culprit.op}` of a state" if culprit is not None else "too many terms"
-        return Recurrence(group.states, "nonlinear", f"not affine in its state: {what}", group=group)
+        return Recurrence(
+            group.states, "nonlinear", f"not affine in its state: {what}", group=group
+        )
     if len(group.states) > 1:
         cls = "momentum" if len(group.states) == 2 else "nonlinear"
         note = "coupled states run token by token"
@@ -121,7 +125,9 @@ class _Normal:
         if len(contracted) > 1:
             return self.loop("nonlinear", "erase terms contract different axes of the state")
         read_keys = {r[2] for r in reads if r[2]}
-        keys = next(iter(contracted), None) or (next(iter(read_keys)) if len(read_keys) == 1 else ())
+        keys = next(iter(contracted), None) or (
+            next(iter(read_keys)) if len(read_keys) == 1 else ()
+        )
         cls = self._class(keys)
         if not self.decay:
             return self.loop(cls, "the state does not carry over")
@@ -188,7 +194,9 @@ class _Normal:
     def _vector_values(
         self, axes: tuple[str, ...], values: tuple[str, ...], scalars: set[str]
     ) -> tuple[str, ...]:
-        """A state that nothing contracts: axes that every factor has are heads, if its decay has them."""
+        """A state that nothing contracts: axes that every factor has are heads, if its decay has
+        them.
+        """
         common = set(axes)
         for monomial, _ in self.write:
             for node, _ in monomial:
@@ -244,7 +252,9 @@ class _Normal:
             k, v = _sides(monomial, keys, values)
             if set(P.axes_of(k)) & set(values) and keys:
                 return None
-            if any(set(n.type.axes) & set(keys) and set(n.type.axes) & set(values) for n, _ in monomial):
+            if any(
+                set(n.type.axes) & set(keys) and set(n.type.axes) & set(values) for n, _ in monomial
+            ):
                 return None
             by_key[k] = P.add(by_key.get(k, {}), {v: coefficient})
         merged: list[tuple[P.Poly, P.Poly]] = []
@@ -285,7 +295,9 @@ class _Normal:
     def _tie(
         self, pairs: list[tuple[P.Poly, P.Poly]], erases: list[tuple[P.Poly, P.Poly]]
     ) -> tuple[P.Poly, P.Poly, Erase | None]:
-        """Put numbers per head where the smallest kernel wants them: u = -k of the write if it can be."""
+        """Put numbers per head where the smallest kernel wants them: u = -k of the write if it can
+        be.
+        """
         k, v = pairs[0] if pairs else ({}, {})
         if not erases:
             return k, v, None
@@ -365,7 +377,7 @@ def _common(v: P.Poly, w: P.Poly) -> P.Factors:
     return P.factors(tuple((shared or {}).items()))
 
 
-# -- reads ------------------------------------------------------------------------------------------
+# -- reads -----------------------------------------------------------------------------------------
 
 
 def _reads(
@@ -375,7 +387,9 @@ def _reads(
     values: dict[Node, Value | None],
     analysis: Affine,
 ) -> tuple[list[tuple[Node, Node, tuple[str, ...], bool]], str]:
-    """(node, q, contracted axes, pre) for every use of the group outside of it, or why there is none."""
+    """(node, q, contracted axes, pre) for every use of the group outside of it, or why there is
+    none.
+    """
     inside = {*group.nodes, state.leaf}
     reads: list[tuple[Node, Node, tuple[str, ...], bool]] = []
     outputs = set(function.outputs) | set(function.losses)

@@ -18,7 +18,7 @@ def show(axes: Sequence[str]) -> str:
     return f"[{', '.join(axes)}]"
 
 
-# -- static numbers ---------------------------------------------------------------------------------
+# -- static numbers --------------------------------------------------------------------------------
 
 
 def number(value: Size | Fraction | int | float) -> Node:
@@ -44,7 +44,7 @@ def constant(node: Node) -> float | None:
     return None
 
 
-# -- pointwise --------------------------------------------------------------------------------------
+# -- pointwise -------------------------------------------------------------------------------------
 
 
 def spread_type(args: Sequence[Node], what: str, code: str = "E0203") -> Type:
@@ -60,9 +60,11 @@ def spread_type(args: Sequence[Node], what: str, code: str = "E0203") -> Type:
         missing = [a for a in axes if a not in small.axes]
         extra = [a for a in small.axes if a not in axes]
         hint = (
-            f"sum an axis away with `@`, or write `expand{show(missing)}(...)` around the smaller side"
+            f"sum an axis away with `@`, or write `expand{show(missing)}(...)` around the "
+            f"smaller side"
             if not extra
-            else "contract with `@`, or bring both sides to the same axes with `expand`, `sum` or `rename`"
+            else "contract with `@`, or bring both sides to the same axes with `expand`, `sum` "
+            "or `rename`"
         )
         raise Problem(
             code,
@@ -80,7 +82,9 @@ def spread_type(args: Sequence[Node], what: str, code: str = "E0203") -> Type:
 
 
 def join_type(left: Node, right: Node) -> Type:
-    """`*` and `/` join axes: the larger side's order, or left ++ (right - left), which has no last axis."""
+    """`*` and `/` join axes: the larger side's order, or left ++ (right - left), which has no last
+    axis.
+    """
     a, b = left.type, right.type
     mode = join_mode(a, b)
     positional = a.positional and b.positional
@@ -174,7 +178,7 @@ def _fold_sizes(name: str, left: Size, right: Size) -> Node | None:
     return number(binary(_STATIC_OPS[name], left, right))
 
 
-def build_pointwise(name: str, arity: int):  # noqa: ANN201
+def build_pointwise(name: str, arity: int):
     """A `build` that types the call `name(x, ...)` of a pointwise primitive."""
 
     def build(site: Site) -> Node:
@@ -187,11 +191,13 @@ def build_pointwise(name: str, arity: int):  # noqa: ANN201
     return build
 
 
-# -- contraction and axes ---------------------------------------------------------------------------
+# -- contraction and axes --------------------------------------------------------------------------
 
 
 def contract(left: Node, right: Node, axes: Sequence[str]) -> Node:
-    """Sum of products over `axes`: (a - C) ++ (b - a - C), closed. Common axes that stay are aligned."""
+    """Sum of products over `axes`: (a - C) ++ (b - a - C), closed. Common axes that stay are
+    aligned.
+    """
     no_tokens((left, right), "a contraction")
     c = set(axes)
     out = tuple(x for x in left.type.axes if x not in c)
@@ -219,12 +225,14 @@ def at(left: Node, right: Node) -> Node:
         swap = (
             "swap the sides"
             if b.last is not None and b.last in a.axes
-            else f"say which axis is summed: `dot[...](x, y)`; {show(a.axes)} and {show(b.axes)} share "
+            else f"say which axis is summed: `dot[...](x, y)`; {show(a.axes)} and {show(b.axes)} "
+            f"share "
             + (show([x for x in a.axes if x in b.axes]) if set(a.axes) & set(b.axes) else "none")
         )
         raise Problem(
             "E0204",
-            f"`@` contracts the last axis of its left side, {c}, which the right side {show(b.axes)} lacks",
+            f"`@` contracts the last axis of its left side, {c}, which the right side "
+            f"{show(b.axes)} lacks",
             help=swap,
         )
     return contract(left, right, (c,))

@@ -1,7 +1,8 @@
 """Sizes and costs as exact Laurent polynomials in named symbols.
 
-`K = D / H` is the monomial `D * H^-1`; what is no polynomial (`D % 4`, `round(8 * D / 3, 64)`) becomes
-an opaque symbol that knows how to be evaluated. Numbers only decide when every symbol has one.
+`K = D / H` is the monomial `D * H^-1`; what is no polynomial (`D % 4`, `round(8 * D / 3, 64)`)
+becomes an opaque symbol that knows how to be evaluated. Numbers only decide when every symbol has
+one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ Monomial = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A symbol that stands for `op(left, right)` where no polynomial does: % // ^ round, comparisons."""
+    """A symbol that stands for `op(left, right)` where no polynomial does: % // ^ round,
+    comparisons.
+    """
 
     op: str
     left: Size

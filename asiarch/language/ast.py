@@ -1,7 +1,8 @@
 """The syntax tree: what the grammar says, nothing resolved.
 
-Every node carries a `Span` of character offsets into its source. Parentheses and pipes are kept, so that
-the formatter can print what was written. Names, sizes and types are decided by `asiarch.ir.elaborate`.
+Every node carries a `Span` of character offsets into its source. Parentheses and pipes are kept, so
+that the formatter can print what was written. Names, sizes and types are decided by
+`asiarch.ir.elaborate`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Span:
         return Span(min(self.start, other.start), max(self.end, other.end))
 
 
-# -- expressions ------------------------------------------------------------------------------------
+# -- expressions -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ Expr: TypeAlias = (
 )
 
 
-# -- statements -------------------------------------------------------------------------------------
+# -- statements ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +255,7 @@ class If:
 Statement: TypeAlias = Param | State | Share | Equation | Return | Loss | For | If
 
 
-# -- definitions ------------------------------------------------------------------------------------
+# -- definitions -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Stated limits, enforced by one linear scan before the lexer sees the text.
 
-64 KiB of source, nesting of 64, numbers of 19 digits, expression trees of depth 256. Whatever passes is
-parsed, elaborated and analysed in bounded time, without deep recursion.
+64 KiB of source, nesting of 64, numbers of 19 digits, expression trees of depth 256. Whatever
+passes is parsed, elaborated and analysed in bounded time, without deep recursion.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def _token_problem(token: str, span: Span, file: str) -> Diagnostic | None:
         "E0012",
         f"the character {shown!r} is not of the language",
         span,
-        help=f"write `{near}`" if near else "names and operators are ASCII; comments may hold anything",
+        help=f"write `{near}`"
+        if near
+        else "names and operators are ASCII; comments may hold anything",
         file=file,
     )
 

@@ -1,8 +1,8 @@
 """Text to syntax tree. Never raises for a bad text: what can be read is, the rest is diagnosed.
 
-A whole parse is tried first. When it fails, the text is cut into definitions and these into statements
-by brackets and keywords alone; each piece is parsed by itself, so that one slip costs one statement and
-every independent error of a file is reported in one run.
+A whole parse is tried first. When it fails, the text is cut into definitions and these into
+statements by brackets and keywords alone; each piece is parsed by itself, so that one slip costs
+one statement and every independent error of a file is reported in one run.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Pieces:
         from asiarch.language.tables import parser
         from asiarch.language.tree import Builder, TooDeep
 
-        # Blanks keep every position right: what stands before the piece is white space to the lexer.
+        # Blanks keep every position right: what stands before the piece is white space to the
+        # lexer.
         padded = " " * begin + self.text[begin:end] if begin else self.text[:end]
         builder = Builder(self.text, self.file)
         try:

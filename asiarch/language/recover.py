@@ -1,4 +1,6 @@
-"""After a failed parse: definitions and statements by themselves, one diagnostic for each that fails."""
+"""After a failed parse: definitions and statements by themselves, one diagnostic for each that
+fails.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from asiarch.language.slips import FOREIGN, explain_error
 
 _DEFINITION = re.compile(r"^[ \t]*(op|model|use)\b", re.MULTILINE)
 _WORD = re.compile(r"#[^\n]*|[A-Za-z_][A-Za-z0-9_]*|[^\sA-Za-z_#]|\n")
-_STATEMENT = re.compile(r"(param|state|share|return|loss|for|if)\b|[A-Za-z_]\w*'?(\s*,\s*[A-Za-z_]\w*'?)*\s*[:+*/-]?=(?!=)")
+_STATEMENT = re.compile(
+    r"(param|state|share|return|loss|for|if)\b|[A-Za-z_]\w*'?(\s*,\s*[A-Za-z_]\w*'?)*\s*[:+*/-]?=(?!=)"
+)
 MOST = 25
 
 
@@ -37,7 +41,9 @@ def recover(pieces: Pieces) -> tuple[ast.Program, list[Diagnostic], frozenset[st
     if not pieces.diagnostics:
         _report(pieces, "start", 0, len(text), "")
     program = ast.Program(ast.Span(0, len(text)), tuple(items))
-    found = sorted({d.span.start: d for d in pieces.diagnostics}.values(), key=lambda d: d.span.start)
+    found = sorted(
+        {d.span.start: d for d in pieces.diagnostics}.values(), key=lambda d: d.span.start
+    )
     return program, found[:MOST], frozenset(broken)
 
 
@@ -99,7 +105,9 @@ def _head(pieces: Pieces, kind: str, begin: int, head: str) -> Any:
     made = shell.attempt(kind, begin, begin + len(head))
     pieces.diagnostics += shell.diagnostics
     if made is None and shell.error is not None:
-        pieces.diagnostics.append(explain_error(shell.error, pieces.text, pieces.file, begin, begin + len(head)))
+        pieces.diagnostics.append(
+            explain_error(shell.error, pieces.text, pieces.file, begin, begin + len(head))
+        )
     return made
 
 
@@ -174,7 +182,9 @@ def _bad(pieces: Pieces, start: int, stop: int) -> Iterator[Any]:
 
 
 def _cuts(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """Where statements begin and end: by keywords and `name =` at the start of a line, and by brackets."""
+    """Where statements begin and end: by keywords and `name =` at the start of a line, and by
+    brackets.
+    """
     depth, start, fresh = 0, None, True
     for match in _WORD.finditer(text, begin, end):
         token, place = match.group(), match.start()
@@ -186,7 +196,9 @@ def _cuts(text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
         opens = bool(_STATEMENT.match(text, place, end))
         if opens and depth <= 0 and (fresh or start is None or text[place - 1 : place].isspace()):
             keyword = token in ("param", "state", "share", "return", "loss", "for", "if")
-            inside_if = token == "if" and start is not None and text[start:place].rstrip().endswith("else")
+            inside_if = (
+                token == "if" and start is not None and text[start:place].rstrip().endswith("else")
+            )
             if (fresh or keyword or start is None) and not inside_if:
                 if start is not None and text[start:place].strip():
                     yield start, _trimmed(text, start, place)

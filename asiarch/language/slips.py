@@ -47,7 +47,9 @@ def explain_error(error: Any, text: str, file: str, begin: int, end: int) -> Dia
         return Diagnostic("E0002", message, span, help=help, fix=fix, file=file)
     wanted = expected(error)
     message = f"`{_shown(str(token))}` cannot stand here"
-    return Diagnostic("E0001", message, span, label=f"expected {wanted}" if wanted else "", file=file)
+    return Diagnostic(
+        "E0001", message, span, label=f"expected {wanted}" if wanted else "", file=file
+    )
 
 
 def _shown(text: str) -> str:
@@ -134,7 +136,11 @@ def _slip(
     if token in FOREIGN:
         return f"`{token}` is not of the language", FOREIGN[token], None
     last_word = re.search(r"([A-Za-z_]\w*)$", before)
-    if last_word and last_word.group(1) in FOREIGN and "\n" not in text[begin + len(before) : span.start]:
+    if (
+        last_word
+        and last_word.group(1) in FOREIGN
+        and "\n" not in text[begin + len(before) : span.start]
+    ):
         word = last_word.group(1)
         return f"`{word}` is not of the language", FOREIGN[word], None
     if token == "*" and before.endswith("*"):
@@ -145,11 +151,23 @@ def _slip(
     if token.startswith("==") and re.search(r"(^|\n)\s*[A-Za-z_]\w*$", before):
         return "an equation is written with one `=`", None, Fix(span, "=")
     if token == ":" and text[span.end : span.end + 1] == "=":
-        return "an equation is written `name = value`", None, Fix(Span(span.start, span.end + 1), "=")
+        return (
+            "an equation is written `name = value`",
+            None,
+            Fix(Span(span.start, span.end + 1), "="),
+        )
     if token == "=" and before.endswith(":"):
-        return "an equation is written `name = value`", None, Fix(Span(span.start - 1, span.end), "=")
+        return (
+            "an equation is written `name = value`",
+            None,
+            Fix(Span(span.start - 1, span.end), "="),
+        )
     if token == "=" and before[-1:] in "+-*/":
-        return f"`{before[-1]}=` is not of the language", "an equation says the whole value: `x = x + y`", None
+        return (
+            f"`{before[-1]}=` is not of the language",
+            "an equation says the whole value: `x = x + y`",
+            None,
+        )
     if token == ">" and before.endswith("-"):
         return "`- >` is written `->`", None, Fix(Span(span.start - 1, span.end), "->")
     if token in ")]}":
@@ -162,7 +180,7 @@ def _slip(
             "a product is written `*`, a contraction `@`, a call `f(x)`",
             None,
         )
-    if token == "[" and not same_line or token == "(" and not same_line:
+    if (token == "[" and not same_line) or (token == "(" and not same_line):
         return f"`{token}` stands on another line than what it belongs to", None, None
     if token == "{" and re.search(r"\)\s*$", before) and re.match(r"\s*op\b", text[begin:]):
         return "the result type is missing", "write `-> Seq[D]` before `{`", None

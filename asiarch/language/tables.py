@@ -1,7 +1,7 @@
 """The LALR tables: built once into the package (`grammar/tables.bin`), read in milliseconds.
 
-The file carries a hash of the grammar and of lark's version; when it does not fit, the tables are built
-in memory. Nothing is written outside of `write_tables`, which a test and `make tables` call.
+The file carries a hash of the grammar and of lark's version; when it does not fit, the tables are
+built in memory. Nothing is written outside of `write_tables`, which a test and `make tables` call.
 """
 
 from __future__ import annotations

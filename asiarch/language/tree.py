@@ -145,7 +145,9 @@ class Builder(Transformer_NonRecursive[Any, Any]):
         return ast.Param(span_of(meta), named(items[0]), axes, items[-1])
 
     def state(self, meta: Any, items: list[Any]) -> ast.State:
-        return ast.State(span_of(meta), named(items[0]), items[1], items[2] if len(items) > 2 else None)
+        return ast.State(
+            span_of(meta), named(items[0]), items[1], items[2] if len(items) > 2 else None
+        )
 
     def share(self, meta: Any, items: list[Any]) -> ast.Share:
         brackets = items[2] if len(items) > 2 else None
@@ -235,7 +237,8 @@ class Builder(Transformer_NonRecursive[Any, Any]):
                     "E0004",
                     f"`{opening}` stands on another line than `{name}`, which it belongs to",
                     Span(start, start + 1),
-                    help=f"put `{opening}` right behind `{name}`; a statement does not start with `{opening}`",
+                    help=f"put `{opening}` right behind `{name}`; a statement does not start "
+                    f"with `{opening}`",
                     file=self.file,
                 )
             )

@@ -18,8 +18,8 @@ def prefix(
 ) -> Verdict:
     """Changing tokens >= p, to values of several magnitudes, leaves outputs < p bit-identical.
 
-    A magnitude at which the changed tokens' own outputs overflow is left out: a masked 0 * inf is NaN
-    in correct code too.
+    A magnitude at which the changed tokens' own outputs overflow is left out: a masked 0 * inf is
+    NaN in correct code too.
     """
     time = streams[0].shape[1]
     places = cuts(time, chunk)
@@ -44,7 +44,9 @@ def prefix(
 
 
 def _overflowed(before: Streams, after: Streams) -> bool:
-    """Did finite inputs of this size give outputs that are not finite, where others gave finite ones?"""
+    """Did finite inputs of this size give outputs that are not finite, where others gave finite
+    ones?
+    """
     finite = all(bool(x.isfinite().all()) for x in before if x.is_floating_point())
     return finite and any(not bool(y.isfinite().all()) for y in after if y.is_floating_point())
 

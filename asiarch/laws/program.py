@@ -1,8 +1,10 @@
-"""A compiled module against its program: the token loop in the ring and in float64, gradients included.
+"""A compiled module against its program: the token loop in the ring and in float64, gradients
+included.
 
 `exact` is the first oracle: outputs bit for bit, and every gradient by the adjoint identity
-<u, J v> = <J' u, v> in Z/p^3 with random u, v (J v from the program's dual numbers, J' u from torch's
-autograd): one draw that agrees by chance has probability about 1/1289, so several are taken.
+<u, J v> = <J' u, v> in Z/p^3 with random u, v (J v from the program's dual numbers, J' u from
+torch's autograd): one draw that agrees by chance has probability about 1/1289, so several are
+taken.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ def exact(
         differs = RingMode.values(ours) != np.asarray(truth)
         if differs.any():
             token = int(np.argwhere(differs.reshape(batch, time, -1).any(axis=(0, 2)))[0][0])
-            text = f"output {index} differs exactly from token {token} on, {differs.mean():.0%} of all"
+            text = (
+                f"output {index} differs exactly from token {token} on, {differs.mean():.0%} of all"
+            )
             return fails(law, Witness(text, None, token))
     if not gradients:
         return holds(law, f"outputs equal in every bit, {batch} x {time} tokens")
@@ -99,15 +103,21 @@ def _adjoint(
         outputs = _outputs(module(*leaves))
         cotangents = [RingMode.random(tuple(o.shape), generator) for o in outputs]
         grads = torch.autograd.grad(
-            outputs, [*moving, *named.values()], cotangents, allow_unused=True, materialize_grads=True
+            outputs,
+            [*moving, *named.values()],
+            cotangents,
+            allow_unused=True,
+            materialize_grads=True,
         )
     names = [f"stream {i}" for i, x in enumerate(leaves) if x.requires_grad] + list(named)
     for _ in range(DRAWS):
         tangents = [RingMode.random(tuple(g.shape), generator) for g in grads]
         found = _pushed(function, streams, values, named, tangents, cotangents)
-        pulled = _inner([(RingMode.values(g), RingMode.values(t)) for g, t in zip(grads, tangents, strict=True)])
+        pairs = zip(grads, tangents, strict=True)
+        pulled = _inner([(RingMode.values(g), RingMode.values(t)) for g, t in pairs])
         if found != pulled:
-            return fails(law, f"a gradient is wrong: {_culprit(function, streams, values, named, grads, cotangents, names, generator)}")
+            wrong = _culprit(function, streams, values, named, grads, cotangents, names, generator)
+            return fails(law, f"a gradient is wrong: {wrong}")
     return holds(law, f"outputs and {len(names)} gradients equal in every bit")
 
 
@@ -134,7 +144,8 @@ def _pushed(
     ]
     params = {path: Pair(values[path], RingMode.values(next(rest))) for path in named}
     outputs = Reference(function, params, Dual(Ring())).evaluate(inputs)
-    return _inner([(np.asarray(o.tangent), RingMode.values(u)) for o, u in zip(outputs, cotangents, strict=True)])
+    pairs = zip(outputs, cotangents, strict=True)
+    return _inner([(np.asarray(o.tangent), RingMode.values(u)) for o, u in pairs])
 
 
 def _culprit(
@@ -176,5 +187,7 @@ def real(
         error = compare(ours, torch.from_numpy(np.array(truth)), FLOAT64)
         worst = max(worst, error.ratio)
         if error.ratio > 1:
-            return fails(law, f"output {index} differs at token {error.token} by {error.difference:.3g}")
+            return fails(
+                law, f"output {index} differs at token {error.token} by {error.difference:.3g}"
+            )
     return holds(law, "outputs equal to 1e-12 of the row's maximum", worst)

@@ -1,7 +1,7 @@
 """Attention by blocks of queries: memory linear in time, any score that is a function of one block.
 
-It decides which keys a block of queries meets and how weights become an output. What a score is, and
-which pairs are admissible, is the emitted `weigh`.
+It decides which keys a block of queries meets and how weights become an output. What a score is,
+and which pairs are admissible, is the emitted `weigh`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ BLOCK = 128
 class Keys:
     """The attended tokens of a row: what a state holds of each document, then its own tokens.
 
-    reach: how far back a query looks (tokens), None for everything. t, j: positions in the document;
-    blocks: (first query, end, first key, end).
+    reach: how far back a query looks (tokens), None for everything. t, j: positions in the
+    document; blocks: (first query, end, first key, end).
     """
 
     def __init__(self, rows: Rows, reach: int | None, start: Tensor | None, held: int) -> None:

@@ -1,4 +1,5 @@
-"""Depthwise causal convolution with a few taps: y[t] = sum_i taps[i] x[t - (n - 1 - i) dilation]."""
+"""Depthwise causal convolution with a few taps: y[t] = sum_i taps[i] x[t - (n - 1 - i) dilation].
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,9 @@ class Conv(torch.autograd.Function):
 def conv(
     x: Tensor, taps: Tensor, dilation: int, tail: Tensor | None, rows: Rows
 ) -> tuple[Tensor, Tensor]:
-    """x [B, T, ...], taps [n, ...]; also the tail that the next tokens need [N, (n-1) dilation, ...]."""
+    """x [B, T, ...], taps [n, ...]; also the tail that the next tokens need [N, (n-1) dilation,
+    ...].
+    """
     past = Past(x, (len(taps) - 1) * dilation, tail, rows)
     y = Conv.apply(past.x, taps, dilation)
     return (y[:, past.slot - past.count] if rows.packed else y), past.tail()

@@ -39,6 +39,8 @@ class Past:
         """The last `count` tokens of each document [N, count, ...]."""
         if not self.rows.packed:
             return self.x[:, self.rows.time :]
-        ends = torch.tensor([s + n for s, n in zip(self.rows.starts, self.rows.lengths, strict=True)])
+        ends = torch.tensor(
+            [s + n for s, n in zip(self.rows.starts, self.rows.lengths, strict=True)]
+        )
         ramp = torch.arange(self.rows.count)[:, None] * self.count + torch.arange(self.count)
         return self.x[0, (ends[:, None] + ramp).to(self.x.device)]

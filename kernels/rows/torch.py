@@ -7,10 +7,11 @@ from torch import Tensor
 
 
 class Rows:
-    """Documents of a batch. Dense: `batch` rows of `time` tokens. Packed: one row cut at `cu_seqlens`.
+    """Documents of a batch. Dense: `batch` rows of `time` tokens. Packed: one row cut at
+    `cu_seqlens`.
 
-    count: documents N; starts, lengths: their N first tokens and sizes in the row (Python integers);
-    pos: [time] position in the document; doc: [time] its number (None when dense).
+    count: documents N; starts, lengths: their N first tokens and sizes in the row (Python
+    integers); pos: [time] position in the document; doc: [time] its number (None when dense).
     """
 
     def __init__(self, x: Tensor, cu_seqlens: Tensor | None = None) -> None:

@@ -1,1 +1,3 @@
-"""Meanings (float64, ring, taint, counts, dual) and analyses (grade, range, cost, affine): one each."""
+"""Meanings (float64, ring, taint, counts, dual) and analyses (grade, range, cost, affine): one
+each.
+"""

@@ -1,7 +1,8 @@
-"""The domain "affine in the states": each node of a recurrent group as a sum of terms linear in a state.
+"""The domain "affine in the states": each node of a recurrent group as a sum of terms linear in a
+state.
 
-A term is  scale * sum over C of (weight * S[t-1])  with C a set of axes, empty for a plain product. A
-value that is no such sum (`tanh` of a state, a product of two states) is `None`: not affine.
+A term is  scale * sum over C of (weight * S[t-1])  with C a set of axes, empty for a plain product.
+A value that is no such sum (`tanh` of a state, a product of two states) is `None`: not affine.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""What every arithmetic shares: attend, and the shape work of the token loop, over a few elementary rules.
+"""What every arithmetic shares: attend, and the shape work of the token loop, over a few elementary
+rules.
 
-Subclasses are final: `Float64`, `Ring` and `Dual`. Values are numpy arrays, or pairs of them (Dual).
+Subclasses are final: `Float64`, `Ring` and `Dual`. Values are numpy arrays, or pairs of them
+(Dual).
 """
 
 from __future__ import annotations
@@ -113,9 +115,7 @@ class Algebra(ABC):
         """Weights from the score where the condition holds, then the weighted sum of values."""
         body = node.attr("body")
         kinds = [o.type for o in body.outputs]
-        mask = np.broadcast_to(
-            self.plain(outputs[0]) != 0, (domain.batch, rows, columns)
-        )
+        mask = np.broadcast_to(self.plain(outputs[0]) != 0, (domain.batch, rows, columns))
         score, value = outputs[1], outputs[2]
         sink = outputs[3] if node.attr("sink") else None
         weights, kept = self._weights(node, mask, score, kinds, sink)

@@ -1,7 +1,7 @@
 """The reference: a flat function on numpy arrays, recurrent groups token by token.
 
-A stream is `[batch, time, *axes]`, a Tensor `[*axes]`. What arithmetic means is the algebra's business
-(`float64`, `ring`, `dual`); this file knows time, axes, and the loop over tokens.
+A stream is `[batch, time, *axes]`, a Tensor `[*axes]`. What arithmetic means is the algebra's
+business (`float64`, `ring`, `dual`); this file knows time, axes, and the loop over tokens.
 """
 
 from __future__ import annotations
@@ -62,9 +62,7 @@ class Arrays:
     # -- families --------------------------------------------------------------------------------
 
     def pointwise(self, node: Node, *values: Any) -> Any:
-        aligned = [
-            align(v, a.type, node.type.axes) for v, a in zip(values, node.args, strict=True)
-        ]
+        aligned = [align(v, a.type, node.type.axes) for v, a in zip(values, node.args, strict=True)]
         return self.algebra.pointwise(node, *aligned)
 
     def contract(self, node: Node, x: Any, y: Any) -> Any:
@@ -148,7 +146,7 @@ class Arrays:
         solve_tokens(self, group, frame)
 
 
-# -- axes -------------------------------------------------------------------------------------------
+# -- axes ------------------------------------------------------------------------------------------
 
 
 def dims(kind: Type, axes: tuple[str, ...]) -> tuple[int, ...]:
@@ -187,7 +185,7 @@ def shifted(x: Any, steps: int) -> Any:
     return out
 
 
-# -- attend -----------------------------------------------------------------------------------------
+# -- attend ----------------------------------------------------------------------------------------
 
 
 def attend(domain: Arrays, node: Node, values: list[Any], t: Any, j: Any) -> Any:

@@ -1,8 +1,10 @@
-"""Costs as exact polynomials in T and sizes: parameters, work, decode work, state, activations, depth.
+"""Costs as exact polynomials in T and sizes: parameters, work, decode work, state, activations,
+depth.
 
-Work counts what the token loop executes: one operation per entry of a pointwise node and token, two per
-product of a contraction; an `attend` pays its body for every admissible pair. A callee's polynomial is
-put in with the call's sizes; a loop multiplies by its bound, so a billion layers cost nothing to check.
+Work counts what the token loop executes: one operation per entry of a pointwise node and token, two
+per product of a contraction; an `attend` pays its body for every admissible pair. A callee's
+polynomial is put in with the call's sizes; a loop multiplies by its bound, so a billion layers cost
+nothing to check.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ COUNTED = 64
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """params: numbers learnt. work: operations of a forward pass over T tokens. decode: of one token,
-    after T. state: numbers kept of a document between tokens. activations: numbers made over T tokens.
+    """params: numbers learnt. work: operations of a forward pass over T tokens. decode: of one
+    token, after T. state: numbers kept of a document between tokens. activations: numbers made over
+    T tokens.
     depth: the longest chain of operations, a state counting its tokens."""
 
     params: Size = ZERO
@@ -258,9 +261,7 @@ class Costs:
 
 
 def _branches_on(body: Function, variable: str) -> bool:
-    return any(
-        n.op == "branch" and variable in n.attr("condition").symbols() for n in body.nodes()
-    )
+    return any(n.op == "branch" and variable in n.attr("condition").symbols() for n in body.nodes())
 
 
 def _at(costs: Costs, body: Function, variable: str, n: int) -> Cost:
@@ -290,7 +291,7 @@ def cost_of(function: Function) -> Cost:
     return Costs().summary(function)
 
 
-# -- bounds -----------------------------------------------------------------------------------------
+# -- bounds ----------------------------------------------------------------------------------------
 
 
 def within(cost: Size, bound: Size, function: Function) -> bool:

@@ -1,4 +1,6 @@
-"""Forward derivatives over any algebra: a value and its tangent, by each primitive's derivative term."""
+"""Forward derivatives over any algebra: a value and its tangent, by each primitive's derivative
+term.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,8 @@ class Dual(Algebra):
         terms = self.terms
         if exponent is not None:
             slope = terms.mul(
-                terms.number(exponent), self.base.raised(x.value, exponent - 1)  # type: ignore[attr-defined]
+                terms.number(exponent),
+                self.base.raised(x.value, exponent - 1),  # type: ignore[attr-defined]
             )
             return self._scaled(slope, x.tangent)
         if base is not None:

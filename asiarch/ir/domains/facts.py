@@ -1,7 +1,8 @@
-"""What the abstract domains share: calls by running the callee, loops by iterating to a fixed point.
+"""What the abstract domains share: calls by running the callee, loops by iterating to a fixed
+point.
 
-A fact domain runs on the hierarchical function. Subclasses give leaves, transfer and join; this file
-knows how facts pass through calls, loops, branches and states.
+A fact domain runs on the hierarchical function. Subclasses give leaves, transfer and join; this
+file knows how facts pass through calls, loops, branches and states.
 """
 
 from __future__ import annotations

@@ -101,7 +101,9 @@ class Float64(Algebra):
 
     def nonzero(self, denominator: Any, mask: Any, rank: int) -> Any:
         empty = ~mask.any(axis=2)
-        return np.where(empty.reshape(*empty.shape, *([1] * rank)) & (denominator == 0), 1.0, denominator)
+        return np.where(
+            empty.reshape(*empty.shape, *([1] * rank)) & (denominator == 0), 1.0, denominator
+        )
 
 
 def _lift(sink: Any, ndim: int) -> Any:

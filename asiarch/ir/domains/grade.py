@@ -1,7 +1,8 @@
-"""Grades: for every value and input, the interval of offsets of the input's tokens that it may read.
+"""Grades: for every value and input, the interval of offsets of the input's tokens that it may
+read.
 
-Join is hull, composition is sum. A program is causal when no interval of its results reaches above 0:
-the theorem of prefix non-interference (structural coeffects; see docs/language.md).
+Join is hull, composition is sum. A program is causal when no interval of its results reaches above
+0: the theorem of prefix non-interference (structural coeffects; see docs/language.md).
 """
 
 from __future__ import annotations

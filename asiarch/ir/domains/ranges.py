@@ -28,7 +28,9 @@ class Ranges(Facts):
                 continue
             node, low, high, low_open, high_open = claim.data
             if node.op == "input" and node in frame.values:
-                frame.values[node] = _meet(frame.values[node], Range(low, high, low_open, high_open))
+                frame.values[node] = _meet(
+                    frame.values[node], Range(low, high, low_open, high_open)
+                )
 
     def leaf(self, node: Node, frame: Frame) -> Range:
         value = constant(node)

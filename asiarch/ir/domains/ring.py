@@ -171,7 +171,9 @@ class Ring(Algebra):
 
     def nonzero(self, denominator: Any, mask: Any, rank: int) -> Any:
         empty = ~mask.any(axis=2)
-        return np.where(empty.reshape(*empty.shape, *([1] * rank)) & (denominator == 0), 1, denominator)
+        return np.where(
+            empty.reshape(*empty.shape, *([1] * rank)) & (denominator == 0), 1, denominator
+        )
 
 
 def _running_max(x: Any, keys: Any) -> Any:

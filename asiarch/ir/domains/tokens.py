@@ -13,7 +13,9 @@ from asiarch.ir.primitive import registry
 
 
 def solve_tokens(domain: Arrays, group: Group, frame: Frame) -> None:
-    """Fill the frame with the streams of every node of the group, and of the states before each token."""
+    """Fill the frame with the streams of every node of the group, and of the states before each
+    token.
+    """
     Tokens(domain, group, frame).run()
 
 

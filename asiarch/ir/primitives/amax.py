@@ -32,7 +32,7 @@ PRIMITIVE = Primitive(
     evaluate=lambda domain, node, x: domain.reduce(node, x),
     float64=lambda np, x, dims: np.max(x, axis=dims),
     ring=lambda R, x, dims: R.amax(x, dims),
-    image=lambda I, x, count: x,
+    image=lambda V, x, count: x,
     spelling={"torch": "{0}.amax(dim={dims})", "jax": "{0}.max(axis={dims})"},
     signature="max[C](x), max(x, y)",
     symbol="max",

@@ -32,7 +32,7 @@ PRIMITIVE = Primitive(
     evaluate=lambda domain, node, x: domain.reduce(node, x),
     float64=lambda np, x, dims: np.min(x, axis=dims),
     ring=lambda R, x, dims: R.amin(x, dims),
-    image=lambda I, x, count: x,
+    image=lambda V, x, count: x,
     spelling={"torch": "{0}.amin(dim={dims})", "jax": "{0}.min(axis={dims})"},
     signature="min[C](x), min(x, y)",
     symbol="min",

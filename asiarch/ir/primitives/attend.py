@@ -1,4 +1,6 @@
-"""A weighted sum over tokens chosen by a condition. Made by the syntax; the node holds its function."""
+"""A weighted sum over tokens chosen by a condition. Made by the syntax; the node holds its
+function.
+"""
 
 from __future__ import annotations
 

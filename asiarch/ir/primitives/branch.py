@@ -1,4 +1,6 @@
-"""A choice between two values by a static condition. Made by the syntax; the node holds its function."""
+"""A choice between two values by a static condition. Made by the syntax; the node holds its
+function.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ PRIMITIVE = Primitive(
     float64=lambda np, x, dims: np.cumsum(x, axis=dims[0]),
     ring=lambda R, x, dims: R.cumsum(x, dims[0]),
     derivative=(_tangent,),
-    image=lambda I, x: I.running(x),
+    image=lambda V, x: V.running(x),
     spelling={"torch": "{0}.cumsum({dim})", "jax": "{0}.cumsum({dim})"},
     signature="cumsum[A](x), cumsum[time](x)",
 )

@@ -1,4 +1,6 @@
-"""Running reductions over the tokens so far: sum, max, logsumexp. Made by `cumsum[time]` and its kin."""
+"""Running reductions over the tokens so far: sum, max, logsumexp. Made by `cumsum[time]` and its
+kin.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ PRIMITIVE = Primitive(
         lambda A, x, y, out: A.div(A.number(1), y),
         lambda A, x, y, out: A.sub(A.number(0), A.div(out, y)),
     ),
-    image=lambda I, x, y: I.div(x, y),
+    image=lambda V, x, y: V.div(x, y),
     spelling={"torch": "{0} / {1}", "jax": "{0} / {1}"},
     signature="x / y",
     symbol="/",

@@ -9,7 +9,7 @@ PRIMITIVE = Primitive(
     doc="A random number for every entry of a parameter.",
     kind="draw",
     evaluate=lambda domain, node, *values: domain.draw(node, *values),
-    image=lambda I, *bounds: I.top(),
+    image=lambda V, *bounds: V.top(),
     flops=0,
     signature="param p[A] ~ uniform(low, high)",
 )

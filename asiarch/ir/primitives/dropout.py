@@ -1,4 +1,6 @@
-"""`dropout[p](x)`: in training, entries are zeroed with probability p and the rest scaled by 1 / (1 - p)."""
+"""`dropout[p](x)`: in training, entries are zeroed with probability p and the rest scaled by 1 / (1
+- p).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ PRIMITIVE = Primitive(
     float64=lambda np, x: x,
     ring=lambda R, x: x,
     derivative=(lambda A, x, out: A.number(1),),
-    image=lambda I, x: I.join(x, I.point(0)),
+    image=lambda V, x: V.join(x, V.point(0)),
     spelling={"torch": "F.dropout({0}, {rate}, self.training)", "jax": "{0}"},
     signature="dropout[p](x)",
 )

@@ -20,7 +20,7 @@ PRIMITIVE = Primitive(
             A.number(2 / math.sqrt(math.pi)), A.call("exp", A.sub(A.number(0), A.mul(x, x)))
         ),
     ),
-    image=lambda I, x: I.closed(-1, 1),
+    image=lambda V, x: V.closed(-1, 1),
     spelling={"torch": "torch.erf({0})", "jax": "jax.scipy.special.erf({0})"},
     signature="erf(x)",
     symbol="",

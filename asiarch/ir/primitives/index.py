@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from asiarch.ir.node import Node, make
 from asiarch.ir.primitive import Primitive, Problem, Site
 from asiarch.ir.types import Type

@@ -1,4 +1,5 @@
-"""`linear[I -> O, each E](x)`: a learnt map from axes I to axes O, its own for every index of E. No bias.
+"""`linear[I -> O, each E](x)`: a learnt map from axes I to axes O, its own for every index of E. No
+bias.
 
 The weight has axes E ++ I ++ O; an axis both in I and O is two axes of the weight.
 """

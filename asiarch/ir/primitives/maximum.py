@@ -16,7 +16,7 @@ PRIMITIVE = Primitive(
         lambda A, x, y, out: A.less(y, x),
         lambda A, x, y, out: A.sub(A.number(1), A.less(y, x)),
     ),
-    image=lambda I, x, y: I.maximum(x, y),
+    image=lambda V, x, y: V.maximum(x, y),
     spelling={"torch": "torch.maximum({0}, {1})", "jax": "jnp.maximum({0}, {1})"},
     signature="max(x, y)",
     symbol="max",

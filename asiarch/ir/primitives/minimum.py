@@ -16,7 +16,7 @@ PRIMITIVE = Primitive(
         lambda A, x, y, out: A.less(x, y),
         lambda A, x, y, out: A.sub(A.number(1), A.less(x, y)),
     ),
-    image=lambda I, x, y: I.minimum(x, y),
+    image=lambda V, x, y: V.minimum(x, y),
     spelling={"torch": "torch.minimum({0}, {1})", "jax": "jnp.minimum({0}, {1})"},
     signature="min(x, y)",
     symbol="min",

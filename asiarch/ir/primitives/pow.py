@@ -15,7 +15,7 @@ PRIMITIVE = Primitive(
         lambda A, x, y, out: A.mul(y, A.call("pow", x, A.sub(y, A.number(1)))),
         lambda A, x, y, out: A.mul(out, A.call("log", x)),
     ),
-    image=lambda I, x, y: I.power(x, y),
+    image=lambda V, x, y: V.power(x, y),
     spelling={"torch": "{0} ** {1}", "jax": "{0} ** {1}"},
     signature="x ^ y",
     symbol="^",

@@ -17,7 +17,8 @@ def _build(site: Site) -> Node:
     if not set(condition.type.axes) <= set(branches.axes):
         raise Problem(
             "E0203",
-            f"the condition of `select` has {show(condition.type.axes)}, its values {show(branches.axes)}",
+            f"the condition of `select` has {show(condition.type.axes)}, its values "
+            f"{show(branches.axes)}",
             argument=0,
         )
     mode = "seq" if condition.type.stream or branches.stream else "tensor"
@@ -39,7 +40,7 @@ PRIMITIVE = Primitive(
         lambda A, c, x, y, out: c,
         lambda A, c, x, y, out: A.sub(A.number(1), c),
     ),
-    image=lambda I, c, x, y: I.join(x, y),
+    image=lambda V, c, x, y: V.join(x, y),
     spelling={"torch": "torch.where({0}, {1}, {2})", "jax": "jnp.where({0}, {1}, {2})"},
     signature="select(c, x, y)",
 )

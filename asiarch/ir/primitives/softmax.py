@@ -39,7 +39,7 @@ PRIMITIVE = Primitive(
     float64=_float64,
     ring=lambda R, x, dims: R.softmax(x, dims),
     derivative=(_tangent,),
-    image=lambda I, x: I.closed(0, 1),
+    image=lambda V, x: V.closed(0, 1),
     flops=4,
     spelling={"torch": "torch.softmax({0}, dim={dim})", "jax": "jax.nn.softmax({0}, axis={dim})"},
     signature="softmax[C](x)",

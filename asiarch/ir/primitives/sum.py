@@ -30,7 +30,7 @@ PRIMITIVE = Primitive(
     evaluate=lambda domain, node, x: domain.reduce(node, x),
     float64=lambda np, x, dims: np.sum(x, axis=dims),
     ring=lambda R, x, dims: R.sum(x, dims),
-    image=lambda I, x, count: I.scale(x, count),
+    image=lambda V, x, count: V.scale(x, count),
     spelling={"torch": "{0}.sum(dim={dims})", "jax": "{0}.sum(axis={dims})"},
     signature="sum[C](x)",
     symbol="sum",

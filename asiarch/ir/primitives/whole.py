@@ -1,4 +1,5 @@
-"""Reductions over the whole sequence (`mean[time]`, `softmax[time]`, `topk[time]`, `fft[time]`): never causal.
+"""Reductions over the whole sequence (`mean[time]`, `softmax[time]`, `topk[time]`, `fft[time]`):
+never causal.
 
 They exist in the reference and the analyses only; `compile` refuses them outside of a `loss`.
 """
@@ -15,7 +16,9 @@ KEEPS_TIME = ("softmax", "topk", "fft")
 
 
 def whole(value: Node, which: str, over: tuple[str, ...], count: Size | None = None) -> Node:
-    """`over` holds `time` and perhaps axes; reductions give a value that is the same at every token."""
+    """`over` holds `time` and perhaps axes; reductions give a value that is the same at every
+    token.
+    """
     if not value.type.stream:
         raise Problem("E0207", f"`{which}[time]` wants a stream, this is a Tensor", argument=0)
     axes = tuple(a for a in over if a != "time")

@@ -1,4 +1,6 @@
-"""`window[W = n](x)`: the last n tokens as a new axis W, the current one last; 0 before the document."""
+"""`window[W = n](x)`: the last n tokens as a new axis W, the current one last; 0 before the
+document.
+"""
 
 from __future__ import annotations
 
