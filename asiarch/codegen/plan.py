@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from asiarch.ir.flatten import flatten
@@ -77,14 +77,15 @@ class Plan:
     recurrences: list[Recurrence] = field(default_factory=list[Recurrence])
 
 
-def make_plan(function: Function, chunk: int | None = None) -> Plan:
+def make_plan(function: Function, chunk: int | None = None, *, loops: bool = False) -> Plan:
+    """`loops`: every state by a loop over tokens, the form that is shortest to read."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
     flat = _carry_delays(flatten(function, keep=_keep))
     refuse(flat)
     plan = Plan(flat)
     groups = [s for s in schedule(flat) if isinstance(s, Group)]
     plan.recurrences = [_dress(flat, classify(flat, g)) for g in groups]
-    _Order(plan, chunk).run()
+    _Order(plan, chunk, loops).run()
     return plan
 
 
@@ -205,15 +206,17 @@ KERNELS = {
 class _Order:
     """Demand-driven: a step is listed once everything it needs is."""
 
-    def __init__(self, plan: Plan, chunk: int | None) -> None:
-        self.plan, self.chunk = plan, chunk
+    def __init__(self, plan: Plan, chunk: int | None, loops: bool) -> None:
+        self.plan, self.chunk, self.loops = plan, chunk, loops
         self.done: set[object] = set()
         self.provider: dict[Node, Step] = {}
         for recurrence in plan.recurrences:
             self._provide(recurrence)
 
     def _provide(self, found: Recurrence) -> None:
-        if found.kernel:
+        if found.kernel and self.loops:
+            found = _with_reads(found)
+        elif found.kernel:
             name, default = KERNELS[found.cls]
             steps = [
                 Kernel(found, name, self.chunk or default, read, index == 0)
@@ -282,6 +285,19 @@ class _Order:
         for node in needs(step):
             self.need(node)
         self.plan.steps.append(step)
+
+
+def _with_reads(found: Recurrence) -> Recurrence:
+    """The group with its reads on board, so that a loop gives them instead of whole states."""
+    inside = {*found.group.nodes, *(s.leaf for s in found.states)}
+    reads = tuple(
+        r.node
+        for r in found.reads
+        if r.node.op == "contract"
+        and r.node not in inside
+        and not any(n in inside for n in topological([r.q]))
+    )
+    return replace(found, group=Group(found.group.states, found.group.nodes + reads))
 
 
 def needs(step: Step) -> list[Node]:

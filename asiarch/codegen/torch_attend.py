@@ -159,7 +159,9 @@ def print_attend(module: ModuleWriter, node: Node) -> None:
         raise Unsupported("a `value:` that depends on the attending token")
     low = reach(module, node)
     module.kernels.need(
-        "attend/torch.py", SINK=node.attr("sink"), SOFTMAX=node.attr("weight") == "softmax"
+        "bare/attend.py" if module.bare else "attend/torch.py",
+        SINK=node.attr("sink"),
+        SOFTMAX=node.attr("weight") == "softmax",
     )
     hint = module.plan.function.hints.get(node) or "o"
     names = Names(set(module.names.taken))
@@ -251,7 +253,10 @@ def _print_call(
 ) -> None:
     w, expr = module.writer, module.expr
     queries, attended, plain = groups
-    lead = module._first_stream()
+    lead = module.first_stream()
+    if module.bare:
+        _bare_call(module, node, groups, hint)
+        return
     body: Function = node.attr("body")
     keys = {id(r[2]): module.state_key(f"{hint}.{r[1]}", module.zeros(
         "batch", low if low is not None else 0, *(expr.size(a) for a in r[2].type.axes)))
@@ -284,6 +289,23 @@ def _print_call(
         args.append(_tuple(tensors))
     w.line(f"{output} = attend({', '.join(args)})")
     module.expr.names[node] = Text(output)
+
+
+def _bare_call(
+    module: ModuleWriter,
+    node: Node,
+    groups: tuple[list[tuple[Node, str, Node]], ...],
+    hint: str,
+) -> None:
+    """All pairs at once."""
+    expr, lead = module.expr, module.first_stream()
+    streams = [expr.whole_stream(r[2], lead) for g in groups[:2] for r in g]
+    plain = [expr.whole(r[2]) for r in groups[2]]
+    module.writer.line(f"ramp = torch.arange({lead}.shape[1], device={lead}.device)")
+    weigh = f"weigh_{hint}" if _several(module) else "weigh"
+    pairs = f"{weigh}({', '.join(['ramp[None, :, None]', 'ramp[None, None]', *streams, *plain])})"
+    equation = _equation(node, node.attr("body"))
+    module.assign(node, hint, Text(f'attend("{equation}", *{pairs})'))
 
 
 def _tuple(items: list[str]) -> str:

@@ -15,7 +15,7 @@ from asiarch.ir.recurrence import Recurrence
 
 HEADER = '''"""{title}
 
-Written by asiarch {version} from `{name}`; imports torch only. {classes}
+{classes}
 """'''
 
 
@@ -52,7 +52,7 @@ class _Emitter:
         wish = "Block" if function.kind == "loop" else class_name(function.name)
         name = self.names.fresh(wish)
         self.classes[id(function)] = (function, name)
-        plan = make_plan(function, self.chunk)
+        plan = make_plan(function, self.chunk, loops=self.bare)
         writer = ModuleWriter(plan, name, self.kernels, self.class_of, self.bare)
         text = writer.write()
         self.helpers |= writer.expr.helpers | self.kernels.helpers
@@ -75,9 +75,10 @@ def emit(function: Function, chunk: int | None = None, *, bare: bool = False) ->
         assemble(*emitter.kernels.files, **flags) if emitter.kernels.files else ([], "")
     )
     helpers = [HELPERS[h].rstrip() for h in HELPERS if h in emitter.helpers]
-    title = f"{class_name(function.name)}: a torch module."
-    classes = _classes(emitter.plans)
-    head = HEADER.format(title=title, version=__version__, name=function.name, classes=classes)
+    title = f"`{function.name}` as a torch module, by asiarch {__version__}."
+    classes = "" if bare else _classes(emitter.plans)
+    title = f"{title[:-1]}: the forward pass alone." if bare else title
+    head = HEADER.format(title=title, classes=classes) if classes else f'"""{title}"""'
     body = "\n\n\n".join([*([kernels.strip()] if kernels.strip() else []), *helpers,
                           *(t.strip() for t in emitter.texts)])  # fmt: skip
     source = f"{head}\n\n{_imports(imports, body)}\n\n\n{body}\n"
@@ -86,7 +87,7 @@ def emit(function: Function, chunk: int | None = None, *, bare: bool = False) ->
 
 def _classes(plans: dict[str, Plan]) -> str:
     found = [f"{r.states[0].name}: {r.cls}" for p in plans.values() for r in p.recurrences]
-    return f"Recurrences: {', '.join(found)}." if found else ""
+    return f"Recurrences: {', '.join(dict.fromkeys(found))}." if found else ""
 
 
 def _imports(lines: list[str], body: str) -> str:

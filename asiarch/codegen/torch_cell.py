@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def print_cell(module: ModuleWriter, step: Cell) -> None:
     """`def cell(...)`, then outputs and last states by `scan`."""
     found, w = step.recurrence, module.writer
-    module.kernels.need("scan/torch.py")
-    lead = module._first_stream()
+    module.kernels.need("bare/scan.py" if module.bare else "scan/torch.py")
+    lead = module.first_stream()
     streams = [n for n in step.outside if n.type.stream]
     keys = [module.state_key(s.name, _initial(module, s.leaf, s.initial)) for s in found.states]
     cell = module.names.fresh("cell")
@@ -105,6 +105,14 @@ def _call(
     starts: list[str] = []
     for state, key in zip(found.states, keys, strict=True):
         initial = _initial(module, state.leaf, state.initial)
+        if module.bare:
+            first = f"len({lead})"
+            starts.append(
+                initial.replace("zeros(batch", f"{expr.like}.new_zeros({first}").replace(
+                    "expand(batch", f"expand({first}"
+                )
+            )
+            continue
         initial = initial.replace("zeros(batch", f"{expr.like}.new_zeros(rows.count").replace(
             "expand(batch", "expand(rows.count"
         )
@@ -114,6 +122,10 @@ def _call(
         name = module.names.fresh(module.plan.function.hints.get(node) or "h")
         expr.names[node] = Text(name)
         outputs.append(name)
+    if module.bare:
+        token = f"{cell}, {_tuple(starts)}, {_tuple(streams or [lead])}"
+        w.line(f"{_tuple(outputs)} = scan({token})")
+        return
     lasts = [f'after["{k}"]' for k in keys]
     w.line(f"start = {_tuple(starts)}")
     if not streams:

@@ -84,10 +84,13 @@ def print_conv(module: ModuleWriter, call: Node) -> None:
     n = function.axes[window.attr("axis")].integer
     dilation = window.attr("dilation").integer
     assert n is not None and dilation is not None
+    if module.bare:
+        _bare_conv(module, call, dilation)
+        return
     module.kernels.need("conv/torch.py")
     shape = [module.expr.size(a) for a in x.type.axes]
     key = module.state_key(path, module.zeros("batch", (n - 1) * dilation, *shape))
-    text = module.expr.whole_stream(x, module._first_stream())
+    text = module.expr.whole_stream(x, module.first_stream())
     result = next(r for r in module.uses if r.op == "result" and r.args[0] is call)
     name = module.names.fresh("_".join(path.split(".")[-2:]))
     taps = f"self.{path}.taps"
@@ -95,6 +98,17 @@ def print_conv(module: ModuleWriter, call: Node) -> None:
         f'{name}, after["{key}"] = conv({text}, {taps}, {dilation}, state.get("{key}"), rows)'
     )
     module.expr.names[result] = Text(name)
+
+
+def _bare_conv(module: ModuleWriter, call: Node, dilation: int) -> None:
+    module.kernels.need("bare/conv.py")
+    path = call.attr("path")
+    text = module.expr.whole_stream(call.args[0], module.first_stream())
+    result = next(r for r in module.uses if r.op == "result" and r.args[0] is call)
+    spacing = "" if dilation == 1 else f", {dilation}"
+    module.assign(
+        result, "_".join(path.split(".")[-2:]), Text(f"conv({text}, self.{path}.taps{spacing})")
+    )
 
 
 HELPERS = {

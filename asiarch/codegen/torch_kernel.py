@@ -118,7 +118,7 @@ def _shaped(
     module: ModuleWriter, node: Node | None, heads: tuple[str, ...], inner: tuple[str, ...] | None
 ) -> str:
     """A node as [batch, time, heads, inner] (without `inner` when None)."""
-    expr, lead = module.expr, module._first_stream()
+    expr, lead = module.expr, module.first_stream()
     axes = heads + (inner or ())
     shape = [_product(module, heads)] + ([] if inner is None else [_product(module, inner)])
     if node is None or (not node.type.axes and not node.type.stream):

@@ -103,7 +103,8 @@ class ModuleWriter:
                 w.line(line)
             w.line()
             self._init()
-            self._reset()
+            if not self.bare:
+                self._reset()
             w.lines += forward
             if not self.bare:
                 self._step()
@@ -119,8 +120,9 @@ class ModuleWriter:
         )
         results = "; ".join(f"[{', '.join(['batch', 'time', *o.type.axes])}]" for o in flat.outputs)
         sizes = ", ".join(f"{a} = {s}" for a, s in flat.header.items() if s.integer is not None)
-        text = f'"""{flat.name}: {streams} -> {results}.'
-        return [text, "", f"{sizes}.", '"""'] if sizes else [text + '"""']
+        text = f'"""{flat.name}: {streams} -> {results}'
+        whole = f'{text}; {sizes}."""' if sizes else f'{text}."""'
+        return [whole] if len(whole) <= 96 else [f"{text}.", "", f"{sizes}.", '"""']
 
     # -- parameters ------------------------------------------------------------------------------
 
@@ -138,7 +140,7 @@ class ModuleWriter:
                     self._part_member(tree, step.node)
             for name, member in tree.items():
                 self._member(name, member)
-            if flat.params:
+            if flat.params and not self.bare:
                 w.line("self.reset_parameters()")
         w.line()
 
@@ -215,23 +217,29 @@ class ModuleWriter:
         if self._positional():
             self._state("t", "torch.zeros(batch, dtype=torch.long)")
             needs_rows = True
-        lead = self._first_stream()
+        lead = self.first_stream()
         if needs_rows and not self.bare:
             self.kernels.need("rows/torch.py")
-        if needs_rows:
-            self.kernels.need("rows/torch.py")
             body.line(f"rows = Rows({lead}, cu_seqlens)")
-        if self._positional():
+        if self._positional() and self.bare:
+            like = self.expr.like
+            body.line(
+                f"t = torch.arange({lead}.shape[1], dtype={like}.dtype, device={lead}.device)[None]"
+            )
+        elif self._positional():
             self.kernels.need("running/positions.py")
             body.line(f't, after["t"] = positions(state.get("t"), rows, {self.expr.like}.dtype)')
         for step in self.plan.steps:
             self._step_lines(step)
         self._losses(flat)
         result = ", ".join(self.expr.spread_stream(o, lead) for o in flat.outputs)
-        if len(flat.outputs) > 1 or not result.isidentifier():
+        if not self.bare and (len(flat.outputs) > 1 or not result.isidentifier()):
             body.line(f"out = {result}")
             result = "out"
-        body.line(f"return ({result}, after) if return_state else {result}")
+        if self.bare:
+            body.line(f"return {result}")
+        else:
+            body.line(f"return ({result}, after) if return_state else {result}")
         self.writer = kept
         return self._signature(body)
 
@@ -239,6 +247,11 @@ class ModuleWriter:
         flat = self.plan.function
         streams = [self.expr.names[i].text for i in flat.inputs]
         head = Writer(depth=1)
+        if self.bare:
+            head.line(
+                f"def forward({', '.join(['self', *(f'{s}: Tensor' for s in streams)])}) -> Any:"
+            )
+            return [*head.lines, *body.lines, ""]
         inputs = [f"{s}: Tensor" for s in streams]
         options = ["state: dict[str, Any] | None = None", "cu_seqlens: Tensor | None = None",
                    "return_state: bool = False"]  # fmt: skip
@@ -249,7 +262,7 @@ class ModuleWriter:
         head.line("state, after = state or {}, {}")
         return [*head.lines, *body.lines, ""]
 
-    def _first_stream(self) -> str:
+    def first_stream(self) -> str:
         for leaf in self.plan.function.inputs:
             if leaf.type.stream:
                 return self.expr.names[leaf].text
@@ -343,9 +356,12 @@ class ModuleWriter:
 
     def _stateful(self, node: Node) -> None:
         x = node.args[0]
-        text = self.expr.whole_stream(x, self._first_stream())
+        text = self.expr.whole_stream(x, self.first_stream())
         hint = self.plan.function.hints.get(node) or self.plan.function.hints.get(x) or node.op
         shape = [self.expr.size(a) for a in x.type.axes]
+        if self.bare:
+            self._bare_stateful(node, text, hint)
+            return
         if node.op == "cumulative":
             self._cumulative(node, text, hint, shape)
             return
@@ -361,6 +377,22 @@ class ModuleWriter:
         name = self.names.fresh(f"{hint}_before" if node.op == "delay" else f"{hint}_window")
         self.writer.line(f'{name}, after["{key}"] = {call}')
         self.expr.names[node] = Text(name)
+
+    def _bare_stateful(self, node: Node, text: str, hint: str) -> None:
+        match node.op:
+            case "cumulative":
+                method = {"sum": "cumsum(1)", "max": "cummax(1).values"}
+                running = method.get(node.attr("which"), "logcumsumexp(1)")
+                found = f"{Text(text, 0).atom}.{running}"
+            case "delay":
+                self.kernels.need("bare/delay.py")
+                found = f"delay({text}, {node.attr('steps')})"
+            case _:
+                self.kernels.need("bare/delay.py")
+                n, dilation = self.expr.size(node.attr("axis")), node.attr("dilation").integer
+                back = ", ".join(f"delay({text}, {(n - 1 - i) * dilation})" for i in range(n))
+                found = f"torch.stack(({back}), 2)"
+        self.assign(node, f"{hint}_before" if node.op == "delay" else hint, Text(found))
 
     def _cumulative(self, node: Node, text: str, hint: str, shape: Sequence[int]) -> None:
         """`running(join, x, start, rows)`: the join that the reduction names."""
@@ -402,12 +434,15 @@ class ModuleWriter:
             self._layers(node, results)
             return
         target = f"self.{attribute(path)}"
-        args = [self.expr.whole_stream(a, self._first_stream()) if a.type.stream else self.expr.whole(a)
+        args = [self.expr.whole_stream(a, self.first_stream()) if a.type.stream else self.expr.whole(a)
                 for a in node.args]  # fmt: skip
         outputs = node.attr("function").outputs
         names = self._result_names(node, len(outputs))
         self._state(path, f"{target}.initial_state(batch)")
         left = names[0] if len(names) == 1 else f"({', '.join(names)})"
+        if self.bare:
+            self.writer.line(f"{left} = {target}({', '.join(args)})")
+            return
         call = f'{target}({", ".join(args)}, state=state.get("{path}"), cu_seqlens=cu_seqlens, return_state=True)'
         self.writer.line(f'{left}, after["{path}"] = {call}')
 
@@ -430,7 +465,7 @@ class ModuleWriter:
     def _layers(self, node: Node, results: list[Node]) -> None:
         path, carried = node.attr("path"), node.attr("carried")
         w = self.writer
-        lead = self._first_stream()
+        lead = self.first_stream()
         variables: list[str] = []
         for index, arg in enumerate(node.args[:carried]):
             result = next((r for r in results if r.attr("index") == index), None)
@@ -449,6 +484,11 @@ class ModuleWriter:
         if len({len(f.inputs) for f in bodies}) > 1:
             raise Unsupported("layers that read different values of the enclosing block")
         target = f"self.{attribute(path)}"
+        if self.bare:
+            left = variables[0] if carried == 1 else f"({', '.join(variables)})"
+            with w.block(f"for layer in {target}:"):
+                w.line(f"{left} = layer({', '.join([*variables, *rest])})")
+            return
         self._state(path, f"[layer.initial_state(batch) for layer in {target}]")
         w.line(f'after["{path}"] = []')
         w.line(f'before = state.get("{path}") or [None] * len({target})')

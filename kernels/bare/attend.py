@@ -1,0 +1,25 @@
+"""Attention over all pairs of tokens."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+SINK = False
+SOFTMAX = True
+
+
+def attend(equation: str, score: Tensor, allowed: Tensor, value: Tensor, *sink: Tensor) -> Tensor:
+    """Weighted sums of values over the tokens allowed; none allowed gives 0."""
+    cover = allowed.reshape(len(allowed), *(1,) * (score.dim() - 3), *allowed.shape[1:])
+    weights = score.masked_fill(~cover, 0.0)
+    if SOFTMAX:
+        top = score.masked_fill(~cover, -torch.inf).amax(-1, keepdim=True).clamp(min=-1e30)
+        if SINK:
+            top = torch.maximum(top, sink[0])
+        weights = torch.exp(score.masked_fill(~cover, -torch.inf) - top)
+        total = weights.sum(-1, keepdim=True)
+        if SINK:
+            total = total + torch.exp(sink[0] - top)
+        weights = weights / total.masked_fill(total == 0, 1.0)
+    return torch.einsum(equation, weights, value)
