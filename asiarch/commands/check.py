@@ -14,7 +14,6 @@ from typing import Any
 from asiarch.commands.support.files import Input, read_all
 from asiarch.commands.support.terminal import print_diagnostics
 from asiarch.commands.support.verdicts import ledger_lines, verdict_lines
-from asiarch.language.source import Source
 
 SUMMARY = "prove or refute what programs claim"
 
@@ -53,7 +52,7 @@ def _json(reports: list[tuple[Input, Any]]) -> None:
 
 
 def _show(given: Input, report: Any, ledger: bool, several: bool) -> None:
-    print_diagnostics(report.diagnostics, Source(given.text, given.name))
+    print_diagnostics(report.diagnostics, report.source, others=report.sources)
     errors = sum(d.severity == "error" for d in report.diagnostics)
     if several or errors:
         print(f"{given.name}: {_count(errors, 'error')}" if errors else f"{given.name}: good")

@@ -72,11 +72,10 @@ def _ledger(given: Input, name: str) -> bool:
     """Prints what is proved of the model; False when its program is wrong."""
     from asiarch.analysis.report import check
     from asiarch.commands.support.terminal import print_diagnostics
-    from asiarch.language.source import Source
 
     report = check(given.text, given.name)
     if not report.ok:
-        print_diagnostics(report.diagnostics, Source(given.text, given.name), sys.stderr)
+        print_diagnostics(report.diagnostics, report.source, sys.stderr, report.sources)
         return False
     chosen = {name: report.ops[name]}
     for line in (*verdict_lines(chosen), *ledger_lines(chosen, heading=False)):
