@@ -1,7 +1,7 @@
 # `make demo` and `make test` work on a bare machine with Python 3.11 or newer: each first makes
 # .venv from the pinned versions if it is absent or the pins changed. An interrupted set-up resumes.
 #
-#   make demo TORCH='torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu'   another build of torch
+#   make demo TORCH='torch==2.13.0 --index-url URL'   another build of torch (URL: PyTorch's CPU wheels)
 #   make test PIP_ARGS=--no-cache-dir                                                  more arguments for pip
 #   make test TESTS=tests/unit WORKERS=1                                               a part of the tests
 
