@@ -1,4 +1,4 @@
-"""Places for boxes: layers by the longest path, an order with few crossings, columns by least squares.
+"""Places for boxes: layers by the longest path, few crossings, columns by least squares.
 
 The method of Sugiyama, Tagawa and Toda (1981). Knows numbers and sizes, nothing of what boxes mean.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 LAYER_GAP, SIDE_GAP, LANE = 44.0, 22.0, 14.0
 SWEEPS = 12
@@ -25,7 +26,7 @@ class Extent:
 
 @dataclass(slots=True)
 class Placed:
-    """Centres of boxes, the points of every edge from its source to its target, and the whole size."""
+    """Centres and tops of boxes, every edge's points from its source down, and the whole size."""
 
     x: list[float]
     top: list[float]
@@ -93,7 +94,7 @@ def _layered(count: int, edges: Sequence[tuple[int, int]]) -> _Layers:
             layers.rows[row].append(lane)
             chain.append(lane)
         chain.append(target)
-        for a, b in zip(chain, chain[1:], strict=False):
+        for a, b in pairwise(chain):
             layers.down[a].append(b)
             layers.up[b].append(a)
         layers.chains[source, target] = chain
@@ -101,13 +102,13 @@ def _layered(count: int, edges: Sequence[tuple[int, int]]) -> _Layers:
 
 
 def _untangle(layers: _Layers) -> None:
-    """Orders rows by the mean place of neighbours, down and up, and keeps the order with fewest crossings."""
+    """Orders rows by the mean place of neighbours, down and up; the fewest crossings are kept."""
     best, least = [list(row) for row in layers.rows], _crossings(layers)
     for sweep in range(SWEEPS):
         downward = sweep % 2 == 0
         neighbours = layers.up if downward else layers.down
         rows = layers.rows if downward else list(reversed(layers.rows))
-        for fixed, row in zip(rows, rows[1:], strict=False):
+        for fixed, row in pairwise(rows):
             at = {box: i for i, box in enumerate(fixed)}
             own = {box: i for i, box in enumerate(row)}
             row.sort(key=lambda box: _mean([at[n] for n in neighbours[box]], own[box]))
@@ -123,7 +124,7 @@ def _mean(values: Sequence[float], default: float) -> float:
 
 def _crossings(layers: _Layers) -> int:
     count = 0
-    for upper, lower in zip(layers.rows, layers.rows[1:], strict=False):
+    for upper, lower in pairwise(layers.rows):
         at = {box: i for i, box in enumerate(lower)}
         ends = [at[n] for box in upper for n in sorted(layers.down[box], key=at.__getitem__)]
         count += sum(a > b for i, a in enumerate(ends) for b in ends[i + 1 :])
@@ -164,9 +165,9 @@ def _near(layers: _Layers, box: int, sweep: int) -> list[int]:
 def _spread(
     row: Sequence[int], x: list[float], weights: Sequence[float], sizes: Sequence[Extent]
 ) -> None:
-    """The places nearest to `x` in squares that keep the row's order and gaps (pooled violators)."""
+    """The nearest places to `x` in squares that keep order and gaps (pooled violators)."""
     offset, offsets = 0.0, [0.0]
-    for a, b in zip(row, row[1:], strict=False):
+    for a, b in pairwise(row):
         offset += _apart(sizes[a], sizes[b])
         offsets.append(offset)
     blocks: list[tuple[float, float, int]] = []

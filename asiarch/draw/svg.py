@@ -49,8 +49,8 @@ MARKERS = "".join(
 def graph_svg(function: Function) -> str:
     """A picture of a function as the text of an SVG file: inputs above, results below.
 
-    Boxes are equations and calls, rounded ones states, whose dashed arrows carry the value before the
-    token. Small names beside a box are its parameters, small text below it the axes of its value.
+    Boxes are equations and calls, rounded ones states, whose dashed arrows carry the value before
+    the token. Small names beside a box are its parameters, small text below it its value's axes.
     """
     picture = _picture(graph_of(function))
     width, height = picture.width + 2 * MARGIN, picture.height + 2 * MARGIN + LINE
@@ -201,8 +201,8 @@ def _ports(graph: Graph, placed: Placed, drawn: Sequence[_Drawn]) -> dict[tuple[
             {p for p in graph.edges if p[1] == target}, key=lambda p: placed.routes[p][-2][0]
         )
         width = min(drawn[target].extent.width - 2 * PAD, 24.0 * (len(pairs) - 1))
-        for place, pair in enumerate(pairs):
-            share = place / (len(pairs) - 1) - 0.5 if len(pairs) > 1 else 0.0
+        for rank, pair in enumerate(pairs):
+            share = rank / (len(pairs) - 1) - 0.5 if len(pairs) > 1 else 0.0
             out[pair] = placed.x[target] + share * width
     return out
 

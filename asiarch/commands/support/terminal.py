@@ -59,11 +59,11 @@ def source_of(
     return known
 
 
-def columns(rows: Sequence[Sequence[str]], gap: int = 2) -> list[str]:
-    """Rows with every column as wide as its widest cell that is not longer than WIDEST."""
+def columns(rows: Sequence[Sequence[str]], widest: int = WIDEST, gap: int = 2) -> list[str]:
+    """Rows with every column as wide as its widest cell that is not longer than `widest`."""
     if not rows:
         return []
-    fitting = [[len(cell) if len(cell) <= WIDEST else 0 for cell in row] for row in rows]
+    fitting = [[len(cell) if len(cell) <= widest else 0 for cell in row] for row in rows]
     widths = [max(r[i] for r in fitting if i < len(r)) for i in range(max(map(len, rows)))]
     return [
         (" " * gap).join(cell.ljust(w) for cell, w in zip(row, widths, strict=False)).rstrip()
