@@ -87,7 +87,8 @@ def _known_sizes(named: Named, sizes: Mapping[str, int]) -> None:
             raise SizeError(
                 f"`{named.syntax.name.id}` has no size `{name}`; it has {', '.join(sorted(header))}"
             )
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        given: object = value
+        if isinstance(given, bool) or not isinstance(given, int) or value < 0:
             raise SizeError(f"{name} = {value!r} is no size: sizes are whole numbers")
 
 

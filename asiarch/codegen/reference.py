@@ -109,7 +109,7 @@ class Reference:
         arrays = [np.asarray(s)[:, None] for s in streams]
         result, after = self.forward(*arrays, state=state, return_state=True)
         if isinstance(result, tuple):
-            return tuple(r[:, 0] for r in result), after
+            return tuple([r[:, 0] for r in list[Any](result)]), after
         return result[:, 0], after
 
 

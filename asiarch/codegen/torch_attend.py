@@ -56,7 +56,7 @@ class Pairs(Expressions):
         """The node against `[batch, *axes, queries, keys]` when its user depends on both tokens."""
         if not self.pairing:
             return Expressions.fit(self, node, axes)
-        return self._paired(self.of(node), node, axes)
+        return self.paired(self.of(node), node, axes)
 
     pairing: bool = False
 
@@ -67,7 +67,7 @@ class Pairs(Expressions):
         finally:
             self.pairing = before
 
-    def _paired(self, text: Text, node: Node, axes: tuple[str, ...]) -> Text:
+    def paired(self, text: Text, node: Node, axes: tuple[str, ...]) -> Text:
         layout, kind = self.layout(node), node.type
         if layout == "tensor" and not kind.axes:
             return text
@@ -232,7 +232,7 @@ def _print_weigh(
 def _in_pairs(printer: Pairs, node: Node) -> Text:
     if printer.layout(node) == "pair":
         return printer.of(node)
-    return printer._paired(printer.of(node), node, node.type.axes)
+    return printer.paired(printer.of(node), node, node.type.axes)
 
 
 def _sink(printer: Pairs, node: Node, axes: tuple[str, ...]) -> str:
@@ -240,7 +240,7 @@ def _sink(printer: Pairs, node: Node, axes: tuple[str, ...]) -> str:
     if printer.layout(node) == "tensor" and not node.type.axes:
         return f"{printer.like}.new_tensor({printer.of(node).text})" if node.op in ("size", "const") else (
             printer.of(node).text)  # fmt: skip
-    return printer._paired(printer.of(node), node, axes).text
+    return printer.paired(printer.of(node), node, axes).text
 
 
 def _print_call(

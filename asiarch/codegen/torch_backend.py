@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 
 from asiarch.codegen.plan import Plan, make_plan
 from asiarch.codegen.torch_fused import HELPERS
@@ -64,7 +66,7 @@ class _Emitter:
 def emit(function: Function, chunk: int | None = None, *, bare: bool = False) -> Emitted:
     """The module text of a concrete function."""
     from asiarch import __version__
-    from asiarch.kernels.load import assemble
+    assemble: Callable[..., tuple[list[str], str]] = import_module("asiarch.kernels.load").assemble
 
     emitter = _Emitter(chunk, bare)
     entry = emitter.class_of(function)

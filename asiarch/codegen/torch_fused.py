@@ -42,7 +42,8 @@ def _over(call: Node) -> tuple[str, ...]:
     rename = dict(zip(function.inputs[0].type.axes, call.args[0].type.axes, strict=True))
     for node in topological(function.outputs):
         if node.op == "sum":
-            return tuple(rename.get(a, a) for a in node.attr("over"))
+            over: tuple[str, ...] = node.attr("over")
+            return tuple(rename.get(a, a) for a in over)
     raise ValueError(f"{function.name} has no sum")
 
 

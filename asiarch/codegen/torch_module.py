@@ -155,7 +155,8 @@ class ModuleWriter:
         if schedule is None or len(classes) == 1:
             _insert(tree, path, f"nn.ModuleList({classes[0]}() for _ in range({count}))")
             return
-        order = [classes[i] for i in schedule]
+        chosen: tuple[int, ...] = schedule
+        order = [classes[i] for i in chosen]
         _insert(tree, path, f"nn.ModuleList(part() for part in ({_runs(order)}))")
 
     def _member(self, name: str, member: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -26,7 +26,7 @@ class Writer:
             self.lines.append(f"{indent}{piece}" if piece else "")
 
     @contextmanager
-    def block(self, head: str) -> Iterator[None]:
+    def block(self, head: str) -> Generator[None]:
         self.line(head)
         self.depth += 1
         yield
@@ -87,7 +87,7 @@ def broken(text: str, room: int) -> list[str]:
     if len(inner) <= room - 4:
         body = [f"    {inner}"]
     else:
-        body = []
+        body = list[str]()
         for item in items:
             lines = broken(f"{item}{comma}", room - 4)
             body += [f"    {line}" for line in lines]

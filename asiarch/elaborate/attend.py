@@ -7,7 +7,7 @@ order; the node's operands are the streams and Tensors read. `low` and `high` bo
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from asiarch.elaborate.builder import Builder
 from asiarch.elaborate.scope import Scope, StateName, Static, Value
@@ -212,13 +212,13 @@ class _Inner(Builder):
             self.outer.scope = saved
         if isinstance(found, Static):
             return found
-        if isinstance(found, StateName):
+        if not isinstance(found, Value):
             self._bare(name, span)
         if found.node.type.stream and not found.node.type.positional:
             self._bare(name, span)
         return Value(self.capture(found.node, name), found.kind, found.span)
 
-    def _bare(self, name: str, span: ast.Span) -> None:
+    def _bare(self, name: str, span: ast.Span) -> NoReturn:
         self.fail(
             "E0223",
             f"inside `attend` a stream says whose token it is: is this `{name}[t]` or "

@@ -142,8 +142,8 @@ class Builder:
 
     def visible(self) -> list[str]:
         out = self.scope.all_names()
-        builder: Builder | None = self
-        while builder is not None and builder.outer is not None:
+        builder: Builder = self
+        while builder.outer is not None:
             out += (builder.outer_scope or builder.outer.scope).all_names()
             builder = builder.outer
         return out

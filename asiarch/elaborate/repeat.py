@@ -96,8 +96,8 @@ def elaborate_for(b: Builder, e: ast.For) -> None:
     carried = _carried(b, e.body)
     inits = [_current(b, n) for n in carried]
     types = [Type(n.type.mode, n.type.axes) for n in inits]
-    for _ in range(len(carried) + 1):
-        bodies, schedule, builder = _bodies(b, e, bound, axis, carried, types)
+    bodies, schedule, builder = _bodies(b, e, bound, axis, carried, types)
+    for _ in carried:
         promoted = [
             Type("seq", t.axes) if o.type.stream else t
             for t, o in zip(types, bodies[0].outputs, strict=True)
@@ -105,6 +105,7 @@ def elaborate_for(b: Builder, e: ast.For) -> None:
         if promoted == types:
             break
         types = promoted
+        bodies, schedule, builder = _bodies(b, e, bound, axis, carried, types)
     if not bodies:
         return
     node = make(

@@ -66,8 +66,8 @@ class CallSite:
         for slot in self._slots:
             if slot.name == name and not isinstance(slot.value, ast.Spread):
                 return static_size(self.b, slot.value, f"`{name}`")
-        if index < len(positional) and not isinstance(positional[index].value, ast.Spread):
-            value = positional[index].value
+        value = positional[index].value if index < len(positional) else None
+        if value is not None and not isinstance(value, ast.Spread):
             self._no_axis(value, name)
             return static_size(self.b, value, f"`{name}`")
         if default is None:
@@ -91,7 +91,8 @@ class CallSite:
         if index >= len(self._slots):
             raise Problem("E0209", f"`{self.syntax.name.id}` wants a new axis: `[W = 4]`")
         slot = self._slots[index]
-        assert not isinstance(slot.value, ast.Spread)
+        if isinstance(slot.value, ast.Spread):
+            raise Problem("E0209", f"`{self.syntax.name.id}` wants one axis, not a list of them")
         if slot.name is not None:
             size = static_size(self.b, slot.value, f"axis {slot.name}")
             return slot.name, size

@@ -133,7 +133,8 @@ def _copy(
     if node.op == "result":
         holder = node.args[0]
         if holder in results:
-            return results[holder][node.attr("index")]
+            index: int = node.attr("index")
+            return results[holder][index]
     if node.op == "call":
         function = node.attr("function")
         inner = _callee_axes(flat, node, args, axes)
@@ -169,8 +170,9 @@ def _own_params(flat: _Flat, function: Function, prefix: str, axes: Mapping[str,
 def _attrs(node: Node, axes: Mapping[str, str], prefix: str) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for key, value in node.attrs:
-        if key in _AXIS_ATTRS and isinstance(value, tuple):
-            out[key] = tuple(axes.get(a, a) for a in value)
+        if key in _AXIS_ATTRS:
+            names: tuple[str, ...] = value
+            out[key] = tuple(axes.get(a, a) for a in names)
         elif key == "axis":
             out[key] = axes.get(value, value)
         elif key == "body" and any(k != v for k, v in axes.items()):

@@ -82,7 +82,7 @@ def classify(function: Function, group: Group) -> Recurrence:
         cls = "momentum" if len(group.states) == 2 else "nonlinear"
         note = "coupled states run token by token"
         return Recurrence(group.states, cls, note, group=group)
-    update = updates[0]
+    (update,) = updates
     assert update is not None
     return _Normal(function, group, group.states[0], analysis, values, update).result()
 

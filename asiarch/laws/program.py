@@ -69,7 +69,10 @@ def _doubled(module: nn.Module) -> nn.Module:
 
 
 def _outputs(result: Any) -> tuple[Tensor, ...]:
-    return result if isinstance(result, tuple) else (result,)
+    if isinstance(result, Tensor):
+        return (result,)
+    outputs: tuple[Tensor, ...] = result
+    return outputs
 
 
 def _ring_stream(

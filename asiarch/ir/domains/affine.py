@@ -143,7 +143,7 @@ def _contract(a: Value, b: Value, over: tuple[str, ...]) -> Value | None:
 
 def _axes(term: Term) -> set[str]:
     """Axes that a term really varies along; a sum over another one would be a multiple."""
-    state = set() if term.leaf is None else set(term.leaf.type.axes) - set(term.over)
+    state = set[str]() if term.leaf is None else set(term.leaf.type.axes) - set(term.over)
     return state | P.axes_of(term.scale)
 
 
