@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from asiarch.language import ast
-from asiarch.language.layout import SPACE, Doc, Group, Nest, bracketed, fill, join
+from asiarch.language.layout import SPACE, Break, Doc, Group, Nest, bracketed, fill, join
 
 Fields = Callable[[ast.Attend], "Doc | None"]
 _LEVELS = {"or": 0, "and": 1, "+": 2, "-": 2, "*": 3, "/": 3, "%": 3, "@": 3}
 
 
 def expression(e: ast.Expr, fields: Fields) -> Doc:
-    """`fields` lays out the fields of an `attend` on lines of their own, or gives None."""
+    """`fields` gives the fields of an `attend` on lines of their own, None where one may do."""
     match e:
         case ast.Number():
             return e.text
@@ -131,8 +131,8 @@ def _attend(e: ast.Attend, fields: Fields) -> Doc:
     broken = fields(e)
     if broken is not None:
         return (head, " {", broken, "}")
-    inner = join("  ", (field(f, fields) for f in e.fields))
-    return (head, " { ", inner, " }")
+    inner = join(Break("  "), (field(f, fields) for f in e.fields))
+    return (head, " ", Group(("{", Nest((SPACE, inner)), SPACE, "}")))
 
 
 def field(f: ast.Field, fields: Fields) -> Doc:
@@ -163,7 +163,7 @@ def head(d: ast.Definition, fields: Fields) -> Doc:
             bracketed("(", fill(_formal(f) for f in d.formals), ")") if d.formals else "()"
         )
     if d.results:
-        parts += [" -> ", fill(_type(r) for r in d.results)]
+        parts += [" -> ", ", ".join(_result(r) for r in d.results)]
     return tuple(parts)
 
 
@@ -183,6 +183,13 @@ def _formal(f: ast.Formal) -> Doc:
 
 def _type(e: ast.TypeExpr) -> Doc:
     return (e.name.id, axes(e.axes))
+
+
+def _result(e: ast.TypeExpr) -> str:
+    """A result's type, never broken: the formals before it break instead."""
+    if e.axes is None:
+        return e.name.id
+    return f"{e.name.id}[{', '.join(axis(a) for a in e.axes)}]"
 
 
 def _claim(c: ast.Claim, fields: Fields) -> Doc:

@@ -45,8 +45,8 @@ _Item = ast.Use | ast.Definition | ast.Statement | ast.Field
 
 
 class _Printer:
-    def __init__(self, source: Source, width: int = WIDTH) -> None:
-        self.source, self.width = source, width
+    def __init__(self, source: Source) -> None:
+        self.source = source
         self.lines: list[str] = []
         self.comments: list[_Comment] = []
         self.next = 0  # the first comment not printed yet
@@ -90,9 +90,15 @@ class _Printer:
             self._hoist(item, indent)
             self._item(item, indent)
             at, fresh = item.span.end, False
+            self._skip(at)
             self._trailing(at, end)
             at = max(at, self._printed_to())
         self._flush(at, end, indent, fresh)
+
+    def _skip(self, end: int) -> None:
+        """Pass comments that an item has printed with itself."""
+        while self.next < len(self.comments) and self.comments[self.next].start < end:
+            self.next += 1
 
     def _printed_to(self) -> int:
         return self.comments[self.next - 1].end if self.next else 0
@@ -102,6 +108,8 @@ class _Printer:
         while self.next < len(self.comments) and self.comments[self.next].start < end:
             comment = self.comments[self.next]
             self._gap(at, comment.start, fresh, None)
+            if indent == 0 and self.lines and self.lines[-1] == "}":
+                self.lines.append("")
             self.lines.append(" " * indent + comment.text)
             self.next += 1
             at, fresh = comment.end, False
@@ -209,7 +217,7 @@ class _Printer:
                 self._emit(self._simple(item), indent)
 
     def _emit(self, doc: Doc, indent: int) -> None:
-        text = " " * indent + lay_out(doc, self.width, indent)
+        text = " " * indent + lay_out(doc, WIDTH, indent)
         self.lines += [line.rstrip() for line in text.split("\n")]
 
     def _definition(self, d: ast.Definition) -> None:
@@ -341,22 +349,36 @@ class _Printer:
 
     def _fields(self, e: ast.Attend) -> Doc | None:
         """The fields on lines of their own, with their comments; None where they may stay."""
-        block = self._last_block(e.span)
-        if self._line(block[0]) == self._line(block[1]) and self._narrow(e):
+        low, high = self._last_block(e.span)
+        held = self._held(low, high)
+        if self._line(low) == self._line(high):
             return None
-        inner = _Printer(self.source, self.width - 3 * STEP)
-        inner.comments = [c for c in self.comments if block[0] < c.start < block[1]]
-        self.comments = [c for c in self.comments if not block[0] < c.start < block[1]]
-        inner.lines = [""]
-        inner.sequence(e.fields, block[0] + 1, block[1], 0)
-        head, lines = inner.lines[0], inner.lines[1:]
-        body = tuple(p for line in lines for p in ((HARD, line) if line else (HARD,)))
-        return (head, Nest(body), HARD)
+        lead, parts, at = "", list[Doc](), 0
+        for field in e.fields:
+            while at < len(held) and held[at].start < field.span.end:
+                if not parts and not lead and self._behind(held[at], low):
+                    lead = f"  {held[at].text}"
+                else:
+                    parts += [HARD, held[at].text]
+                at += 1
+            parts += [HARD, documents.field(field, self._fields)]
+            if at < len(held) and self._behind(held[at], field.span.end):
+                parts.append(f"  {held[at].text}")
+                at += 1
+        for comment in held[at:]:
+            parts += [HARD, comment.text]
+        return (lead, Nest(tuple(parts)), HARD)
 
-    def _narrow(self, e: ast.Attend) -> bool:
-        parts = [lay_out(documents.field(f, self._fields), 10 * WIDTH) for f in e.fields]
-        head = lay_out(documents.expression(e.condition, self._fields), 10 * WIDTH)
-        return len(head) + sum(len(p) + 2 for p in parts) + 24 <= WIDTH
+    def _behind(self, comment: _Comment, at: int) -> bool:
+        return not comment.own_line and self._line(comment.start) == self._line(at)
+
+    def _held(self, low: int, high: int) -> list[_Comment]:
+        """Comments between two braces that belong to no block further inside."""
+        first = bisect_left(self.comments, low, key=lambda c: c.start)
+        last = bisect_left(self.comments, high, key=lambda c: c.start)
+        inner = [b for b in self.braces if low < b[0] < high]
+        return [c for c in self.comments[first:last]
+                if not any(a < c.start < b for a, b in inner)]  # fmt: skip
 
 
 def _fits(line: str, indent: int) -> bool:
