@@ -28,10 +28,10 @@ def run(arguments: argparse.Namespace) -> int:
     changed = wrong = 0
     for given in read_all(arguments.files):
         try:
-            text = format_text(given.text)
+            text = format_text(given.text, given.name)
         except SpecError as error:
             wrong += 1
-            print_diagnostics(error.diagnostics, None, sys.stderr, {"": error.source})
+            print_diagnostics(error.diagnostics, error.source, sys.stderr)
             continue
         changed += text != given.text
         _put(given, text, arguments.check)

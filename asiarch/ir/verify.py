@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
-from asiarch.ir import verify_nodes
 from asiarch.ir.function import Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, make, topological
 from asiarch.ir.primitive import registry
 from asiarch.ir.text import held_functions
+from asiarch.ir.verify_nodes import check, shown
 
 
 def verify(function: Function) -> list[str]:
@@ -77,7 +77,7 @@ def _param(param: ParamInfo) -> Iterator[str]:
     if leaf.op != "param" or leaf.attr("path") != param.path:
         yield f"parameter {param.path}: its leaf is {leaf!r}"
     if leaf.type.axes != param.axes or leaf.type.stream:
-        yield f"parameter {param.path}: declared over {list(param.axes)}, its leaf is {leaf.type}"
+        yield f"parameter {param.path}: declared over {shown(param.axes)}, its leaf is {leaf.type}"
     if initial.type.stream or not set(initial.type.axes) <= set(param.axes):
         yield f"parameter {param.path}: its initial value is {initial.type}"
 
@@ -88,8 +88,8 @@ def _state(state: StateInfo) -> Iterator[str]:
         yield f"state {state.name}: its leaf is {leaf!r}"
     if state.update.type.axes != leaf.type.axes:
         yield (
-            f"state {state.name}: has axes {list(leaf.type.axes)}, "
-            f"its update {list(state.update.type.axes)}"
+            f"state {state.name}: has axes {shown(leaf.type.axes)}, "
+            f"its update {shown(state.update.type.axes)}"
         )
     if state.initial.type.stream or not set(state.initial.type.axes) <= set(leaf.type.axes):
         yield f"state {state.name}: its initial value is {state.initial.type}"
@@ -129,7 +129,7 @@ def _node(function: Function, node: Node) -> Iterator[str]:
     if registry()[node.op].evaluate is None:
         yield f"`{node.op}` is a form of the language, not a node"
         return
-    for text in verify_nodes.check(function, node):
+    for text in check(function, node):
         yield f"{node.op}: {text}"
 
 

@@ -45,10 +45,10 @@ def _pointwise_arity(primitive: Primitive) -> int | None:
 
 def _same(what: str, got: object, want: object) -> Iterator[str]:
     if got != want:
-        yield f"{what} {_text(got)}, should be {_text(want)}"
+        yield f"{what} {shown(got)}, should be {shown(want)}"
 
 
-def _text(value: object) -> str:
+def shown(value: object) -> str:
     if not isinstance(value, tuple):
         return str(value)
     return f"[{', '.join(map(str, cast('tuple[object, ...]', value)))}]"
@@ -140,7 +140,7 @@ def _ramp(function: Function, node: Node) -> Iterator[str]:
 def _order(function: Function, node: Node) -> Iterator[str]:
     old = node.args[0].type.axes
     if sorted(old) != sorted(node.type.axes):
-        yield f"{_text(node.type.axes)} is no permutation of {_text(old)}"
+        yield f"{shown(node.type.axes)} is no permutation of {shown(old)}"
     yield from _mode(node)
 
 
@@ -269,7 +269,7 @@ def _loop(function: Function, node: Node) -> Iterator[str]:
     if schedule is not None:
         yield from _same("runs bodies", len(schedule), count.integer)
         if any(not 0 <= n < len(bodies) for n in schedule):
-            yield f"runs a body that is not there: {_text(schedule)} of {len(bodies)}"
+            yield f"runs a body that is not there: {shown(schedule)} of {len(bodies)}"
     elif len(bodies) != 1:
         yield f"has {len(bodies)} bodies and no schedule"
 
