@@ -130,7 +130,7 @@ class _Maker:
 
 
 def _axes(node: Node) -> str:
-    return "tokens" if node.type.mode == "token" else _list(node.type.axes)
+    return "Token" if node.type.mode == "token" else _list(node.type.axes)
 
 
 def _list(axes: tuple[str, ...]) -> str:
