@@ -510,7 +510,7 @@ class ModuleWriter:
             else self.expr.of(n).within(20)
             for n in flat.losses
         )
-        self.writer.line(f"self.loss = {total}")
+        self.writer.line(f"self.auxiliary_loss = {total}")
 
     # -- decoding --------------------------------------------------------------------------------
 

@@ -165,7 +165,7 @@ def _one_step(run: _Run) -> float:
         group["lr"] = optimizer.learning_rate(settings.lr, step, settings.steps)
     run.adamw.zero_grad(set_to_none=True)
     loss = evaluate.cross_entropy(run.module(ids.to(device)), following.to(device))
-    loss.backward()
+    (loss + auxiliary_loss(run.module)).backward()
     parameters = list(run.module.parameters())
     norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     value = float(loss.detach())
@@ -174,6 +174,12 @@ def _one_step(run: _Run) -> float:
     nn.utils.clip_grads_with_norm_(parameters, optimizer.CLIP, norm)
     run.adamw.step()
     return value / math.log(2)
+
+
+def auxiliary_loss(module: nn.Module) -> torch.Tensor | float:
+    """The sum of the `loss` terms that the module's parts left in their last forward pass."""
+    terms = [getattr(part, "auxiliary_loss", None) for part in module.modules()]
+    return sum(term for term in terms if isinstance(term, torch.Tensor))
 
 
 def _diverged(run: _Run, loss: float) -> DivergedError:
