@@ -1,20 +1,21 @@
-"""Two architectures, one text, equal steps: `python -m asiarch.train.demo FIRST.asi SECOND.asi`.
+"""The models of one file, one text, equal steps: `python -m asiarch.train.demo FILE.asi -D D=96`.
 
-Trains the models of two specs alike and prints bits per byte, parameters, state and speed beside
-byte n-grams of the same split. An interrupted comparison goes on where it stopped.
+Trains every model that a file defines alike and prints bits per byte, parameters, state and speed
+beside byte n-grams of the same split. An interrupted comparison goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from torch import nn
 
+from asiarch import interface
 from asiarch.train import checkpoint, data, evaluate, ngram
 from asiarch.train.checkpoint import Settings
 from asiarch.train.errors import TrainError
@@ -22,9 +23,10 @@ from asiarch.train.progress import choose
 from asiarch.train.sample import sample
 from asiarch.train.trainer import EVALUATED_BYTES, Result, train
 
-Make = Callable[[str, int], nn.Module]
+Make = Callable[[str, str, Mapping[str, int], int], nn.Module]
 TABLE = "table.txt"
 PROMPT = b"def "
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,60 +41,58 @@ class Row:
     tokens_per_second: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is compared, and where it is kept."""
+
+    text: str
+    sizes: Mapping[str, int]
+    corpus: data.Corpus
+    settings: Settings
+    out: Path
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the comparison; 1 when a model does not beat the bigram or something is wrong."""
     arguments = _parser().parse_args(argv)
     try:
-        return compare(arguments.specs, arguments, make_module, sys.stdout)
-    except TrainError as error:
+        return compare(_plan(arguments), make_module, sys.stdout)
+    except (TrainError, interface.SpecError, interface.SizeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
 
 
-def make_module(text: str, seed: int) -> nn.Module:
-    """The module of a spec, on bytes."""
-    import asiarch
-
-    return asiarch.compile(text, sizes={"vocab": data.VOCABULARY}, seed=seed)
+def make_module(text: str, model: str, sizes: Mapping[str, int], seed: int) -> nn.Module:
+    """A model of a spec, on bytes. What the spec uses comes from the library."""
+    return interface.compile(text, model, sizes, seed=seed)
 
 
-def compare(
-    specs: Sequence[Path], arguments: argparse.Namespace, make: Make, stream: TextIO
-) -> int:
-    """Trains one module per spec and prints the table to the stream."""
-    out: Path = arguments.out
-    corpus = data.load(arguments.data)
-    settings = Settings(
-        arguments.steps,
-        arguments.batch,
-        arguments.time,
-        arguments.lr,
-        arguments.seed,
-        corpus.digest,
-    )
+def compare(plan: Plan, make: Make, stream: TextIO) -> int:
+    """Trains each model of the spec and prints the table to the stream; returns the exit status."""
+    models = [d.name.id for d in interface.parse(plan.text).definitions if d.kind == "model"]
+    settings, corpus = plan.settings, plan.corpus
     print(corpus.describe(), file=stream)
     print("counting byte n-grams", file=stream, flush=True)
     held_out = data.windows(corpus.held_out, settings.time, EVALUATED_BYTES)
     grams = ngram.baselines(corpus.train, held_out)
     rows = [Row(name, bits) for name, bits in grams.items()]
     # A table marks a comparison that came to its end: the next one starts from nothing.
-    fresh = (out / TABLE).exists()
-    (out / TABLE).unlink(missing_ok=True)
-    modules: list[nn.Module] = []
-    for spec in specs:
-        text = _read(spec)
-        module = make(text, settings.seed)
-        result = _train(module, spec, text, corpus, settings, out, fresh)
+    fresh = (plan.out / TABLE).exists()
+    (plan.out / TABLE).unlink(missing_ok=True)
+    modules: dict[str, nn.Module] = {}
+    for name in models:
+        module = modules[name] = make(plan.text, name, plan.sizes, settings.seed)
+        result = _train(module, name, plan, fresh)
         if result.interrupted:
-            return 130
-        modules.append(module)
-        rows.append(_row(spec.stem, module, result, settings.time))
+            return INTERRUPTED
+        rows.append(_row(name, module, result, settings.time))
     table = render(rows, settings)
-    (out / TABLE).write_text(table)
+    (plan.out / TABLE).write_text(table)
     print(f"\n{table}", file=stream)
-    written = sample(modules[0], PROMPT, length=240, seed=settings.seed)
-    print(f"{specs[0].stem} goes on from {PROMPT.decode()!r}:", file=stream)
-    print((PROMPT + written).decode("utf-8", "replace"), file=stream)
+    for name, module in modules.items():
+        text = PROMPT + sample(module, PROMPT, length=160, seed=settings.seed)
+        print(f"{name} goes on from {PROMPT.decode()!r}:", file=stream)
+        print(text.decode("utf-8", "replace"), end="\n\n", file=stream)
     beaten = [row.name for row in rows[len(grams) :] if row.bits >= grams["bigram"]]
     for name in beaten:
         print(f"error: {name} does not beat the bigram", file=stream)
@@ -102,14 +102,8 @@ def compare(
 def render(rows: Sequence[Row], settings: Settings) -> str:
     """The table as text, one row per model."""
     time = settings.time
-    header = (
-        "model",
-        "bits per byte",
-        "parameters",
-        f"state at {time:,}",
-        f"at {4 * time:,}",
-        "tokens/s",
-    )
+    states = (f"state at {time:,}", f"at {4 * time:,}")
+    header = ("model", "bits per byte", "parameters", *states, "tokens/s")
     lines = [header, *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     shown = [
@@ -127,26 +121,24 @@ def render(rows: Sequence[Row], settings: Settings) -> str:
     return "\n".join(line.rstrip() for line in shown) + "\n"
 
 
-def _train(
-    module: nn.Module,
-    spec: Path,
-    text: str,
-    corpus: data.Corpus,
-    settings: Settings,
-    out: Path,
-    fresh: bool,
-) -> Result:
-    folder = out / spec.stem
+def _train(module: nn.Module, name: str, plan: Plan, fresh: bool) -> Result:
+    folder, settings = plan.out / name, plan.settings
+    meta = {
+        "spec": plan.text,
+        "model": name,
+        "sizes": dict(plan.sizes),
+        "seed": settings.seed,
+    }
     resume = None
     if not fresh and checkpoint.exists(folder):
         stored = checkpoint.load(folder)
-        resume = folder if stored.settings == settings and stored.meta["spec"] == text else None
+        resume = folder if (stored.settings, stored.meta) == (settings, meta) else None
     progress = choose()
-    done = f", resumed from {resume}" if resume else ""
-    progress.note(f"\n{spec.stem}: {evaluate.parameter_count(module):,} parameters{done}")
+    how = f", resumed from {resume}" if resume else ""
+    progress.note(f"\n{name}: {evaluate.parameter_count(module):,} parameters{how}")
     return train(
         module,
-        corpus,
+        plan.corpus,
         steps=settings.steps,
         batch=settings.batch,
         time=settings.time,
@@ -154,12 +146,7 @@ def _train(
         seed=settings.seed,
         out=folder,
         resume=resume,
-        meta={
-            "spec": text,
-            "model": None,
-            "sizes": {"vocab": data.VOCABULARY},
-            "seed": settings.seed,
-        },
+        meta=meta,
         progress=progress,
     )
 
@@ -184,26 +171,45 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _read(spec: Path) -> str:
+def _plan(arguments: argparse.Namespace) -> Plan:
     try:
-        return spec.read_text("utf-8")
+        text = Path(arguments.file).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise TrainError(f"cannot read {spec}: {error}") from error
+        raise TrainError(f"cannot read {arguments.file}: {error}") from error
+    corpus = data.load(arguments.data)
+    settings = Settings(
+        arguments.steps,
+        arguments.batch,
+        arguments.time,
+        arguments.lr,
+        arguments.seed,
+        corpus.digest,
+    )
+    return Plan(text, dict(arguments.sizes), corpus, settings, arguments.out)
+
+
+def _size(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if not name or not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER")
+    return name, int(number)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m asiarch.train.demo",
-        description="Train the models of several specs alike and compare them.",
+        description="Train the models of a file alike and compare them.",
     )
-    parser.add_argument("specs", nargs="+", type=Path, metavar="FILE.asi")
-    parser.add_argument("--data", type=Path, help="a text file or folder (default: Python's own)")
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--batch", type=int, default=8, help="rows per step")
-    parser.add_argument("--time", type=int, default=256, help="bytes per row")
-    parser.add_argument("--lr", type=float, default=8e-3, help="peak learning rate")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="for checkpoints")
+    add = parser.add_argument
+    add("file", metavar="FILE.asi")
+    add("-D", dest="sizes", metavar="NAME=NUMBER", type=_size, action="append", default=[])
+    add("--data", type=Path, help="a text file or folder (default: Python's own sources)")
+    add("--steps", type=int, default=1500)
+    add("--batch", type=int, default=8, help="rows per step")
+    add("--time", type=int, default=256, help="bytes per row")
+    add("--lr", type=float, default=8e-3, help="peak learning rate")
+    add("--seed", type=int, default=0)
+    add("--out", type=Path, default=Path("runs/demo"), help="for checkpoints")
     return parser
 
 

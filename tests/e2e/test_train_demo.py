@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -39,24 +40,30 @@ class Constant(Bytes):
         return super().forward(torch.zeros_like(ids), return_state)
 
 
+SPEC = """model one[vocab] { return unembed[vocab](embed[vocab](tokens)) }
+model two[vocab] { return unembed[vocab](embed[vocab](tokens)) }
+"""
+
+
 @pytest.fixture
 def arguments(tmp_path: Path) -> list[str]:
     (tmp_path / "text.txt").write_bytes(b"the cat sat on the mat and the dog ran\n" * 300)
-    for name in ("one", "two"):
-        (tmp_path / f"{name}.asi").write_text(name)
-    options = {"--data": "text.txt", "--out": "out"}
+    (tmp_path / "spec.asi").write_text(SPEC)
     return [
-        str(tmp_path / "one.asi"),
-        str(tmp_path / "two.asi"),
-        *(str(part) for name, path in options.items() for part in (name, tmp_path / path)),
+        str(tmp_path / "spec.asi"),
+        *("-D", "vocab=256", "--data", str(tmp_path / "text.txt"), "--out", str(tmp_path / "out")),
         *("--steps", "40", "--batch", "4", "--time", "32", "--lr", "0.3"),
     ]
 
 
 def run(arguments: list[str], make: demo.Make) -> tuple[int, str]:
-    parsed = demo._parser().parse_args(arguments)
     stream = io.StringIO()
-    return demo.compare(parsed.specs, parsed, make, stream), stream.getvalue()
+    plan = demo._plan(demo._parser().parse_args(arguments))
+    return demo.compare(plan, make, stream), stream.getvalue()
+
+
+def fast(text: str, model: str, sizes: Mapping[str, int], seed: int) -> nn.Module:
+    return Bytes(seed)
 
 
 def table(shown: str) -> dict[str, list[str]]:
@@ -65,7 +72,7 @@ def table(shown: str) -> dict[str, list[str]]:
 
 
 def test_the_table_has_a_row_for_each_and_the_run_succeeds(arguments: list[str]) -> None:
-    status, shown = run(arguments, lambda text, seed: Bytes(seed))
+    status, shown = run(arguments, fast)
     rows = table(shown)
     assert list(rows) == ["unigram", "bigram", "order-3", "one", "two"]
     assert rows["one"][1:4] == ["131,072", "4", "4"]
@@ -76,7 +83,7 @@ def test_the_table_has_a_row_for_each_and_the_run_succeeds(arguments: list[str])
 
 
 def test_a_model_that_does_not_beat_the_bigram_fails_the_run(arguments: list[str]) -> None:
-    status, shown = run(arguments, lambda text, seed: Constant(seed))
+    status, shown = run(arguments, lambda text, model, sizes, seed: Constant(seed))
     assert status == 1
     assert "two does not beat the bigram" in shown
 
@@ -84,12 +91,10 @@ def test_a_model_that_does_not_beat_the_bigram_fails_the_run(arguments: list[str
 def test_an_interrupted_comparison_goes_on_where_it_stopped(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, expected = run(
-        [*arguments, "--out", str(tmp_path / "whole")], lambda text, seed: Bytes(seed)
-    )
+    _, expected = run([*arguments, "--out", str(tmp_path / "whole")], fast)
 
-    def killed(text: str, seed: int) -> nn.Module:
-        if text == "two":
+    def killed(text: str, model: str, sizes: Mapping[str, int], seed: int) -> nn.Module:
+        if model == "two":
             raise KeyboardInterrupt
         return Bytes(seed)
 
@@ -104,23 +109,23 @@ def test_an_interrupted_comparison_goes_on_where_it_stopped(
         return result
 
     monkeypatch.setattr(demo, "train", counting)
-    _, shown = run(arguments, lambda text, seed: Bytes(seed))
+    _, shown = run(arguments, fast)
     assert steps == [0, 40]
     resumed, whole = table(shown), table(expected)
     assert {name: cells[:3] for name, cells in resumed.items()} == {
         name: cells[:3] for name, cells in whole.items()
     }
     # The comparison is done: the next starts from nothing.
-    run(arguments, lambda text, seed: Bytes(seed))
+    run(arguments, fast)
     assert steps == [0, 40, 40, 40]
 
 
 def test_the_checkpoint_holds_what_rebuilds_the_module(
     arguments: list[str], tmp_path: Path
 ) -> None:
-    run(arguments, lambda text, seed: Bytes(seed))
+    run(arguments, fast)
     stored = checkpoint.load(tmp_path / "out" / "one")
-    assert stored.meta == {"spec": "one", "model": None, "sizes": {"vocab": 256}, "seed": 0}
+    assert stored.meta == {"spec": SPEC, "model": "one", "sizes": {"vocab": 256}, "seed": 0}
     module = Bytes(9)
     checkpoint.restore(module, stored.weights)
     assert torch.equal(module.table, stored.weights["table"])
@@ -133,3 +138,18 @@ def test_a_missing_spec_is_an_error_without_a_traceback(
     missing = str(tmp_path / "none.asi")
     assert demo.main([missing, "--data", str(tmp_path / "text.txt"), "--time", "32"]) == 1
     assert "cannot read" in capsys.readouterr().err
+
+
+def test_the_models_of_a_spec_train_for_real(arguments: list[str], tmp_path: Path) -> None:
+    assert demo.main([*arguments, "--steps", "3"]) == 1
+    table_of = (tmp_path / "out" / demo.TABLE).read_text()
+    assert "131,072" in table_of
+    assert (tmp_path / "out" / "two" / checkpoint.RECORD).exists()
+
+
+def test_a_wrong_spec_is_an_error_without_a_traceback(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(arguments[0]).write_text("model one[vocab] { return nothing }")
+    assert demo.main(arguments) == 1
+    assert "error[" in capsys.readouterr().err
