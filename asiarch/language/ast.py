@@ -75,7 +75,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """`C...` where an axis is expected: a header's list of axes (definitions of the library only)."""
+    """`C...` where an axis is expected: a header's list of axes (library definitions only)."""
 
     span: Span
     id: str
@@ -92,7 +92,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Brackets:
-    """`[slots -> arrow, each names]`. `arrow` is None without `->`; `each` is empty without `each`."""
+    """`[slots -> arrow, each names]`. `arrow` is None without `->`, `each` may be empty."""
 
     span: Span
     slots: tuple[Slot, ...]
@@ -260,7 +260,7 @@ Statement: TypeAlias = Param | State | Share | Equation | Return | Loss | For | 
 
 @dataclass(frozen=True, slots=True)
 class HeaderAxis:
-    """`D`, `K = D / H`, or (library only) `C...`; `each` marks a spread bound by `each` in a call."""
+    """`D`, `K = D / H`, or (library only) `C...`; `each E...` is bound by `each` in a call."""
 
     span: Span
     name: Name
