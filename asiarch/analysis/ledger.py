@@ -231,7 +231,7 @@ def _lookahead(facts: Facts, claim: ClaimInfo) -> None:
 
 def _stable(facts: Facts, claim: ClaimInfo) -> None:
     if facts.flat is None:
-        _refuse(facts, claim, "E0405", "`stable` cannot be decided of a definition with loops", "none",
+        _refuse(facts, claim, "E0405", "`stable` cannot be decided of loops", "none",
                 help="claim it of the operator that holds the state")  # fmt: skip
         return
     frame = ranges(facts.flat)
@@ -278,9 +278,9 @@ def _params(facts: Facts, claim: ClaimInfo) -> None:
         facts.entries.append(Entry(claim.text, "proved", f"counted {count}"))
         return
     if value is None:
-        _refuse(facts, claim, "E0407", f"`{claim.text}` cannot be decided: there are {count} parameters",
-                "polynomial", help=("give the sizes defaults, or bound by an expression of "
-                "them"))  # fmt: skip
+        message = f"`{claim.text}` cannot be decided: there are {count} parameters"
+        help = "give the sizes defaults, or bound by an expression of them"
+        _refuse(facts, claim, "E0407", message, "polynomial", help=help)
         return
     _refuse(
         facts, claim, "E0404", f"there are {count} parameters, more than `{claim.text}`", "counted"

@@ -90,7 +90,7 @@ def make_plan(function: Function, chunk: int | None = None, *, loops: bool = Fal
 
 
 def _keep(node: Node) -> bool:
-    """Calls that stay: fused definitions, and operators with parameters (never on a state's cycle)."""
+    """Calls that stay: fused definitions, operators with parameters; none on a state's cycle."""
     if node.op == "loop":
         return any(_has_params(f) for f in node.attr("bodies"))
     callee: Function = node.attr("function")

@@ -6,6 +6,7 @@ Its decode state is the whole prefix of the inputs, so streaming is right by def
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Reference:
         cu_seqlens: Any | None = None,
         return_state: bool = False,
     ) -> Any:
-        """Streams `[batch, time, *axes]` in order; packed rows `[1, total, ...]` with `cu_seqlens`."""
+        """Streams `[batch, time, *axes]` in order; packed rows `[1, total, ...]`, `cu_seqlens`."""
         arrays = [self._encode(s, i) for i, s in enumerate(streams)]
         if cu_seqlens is not None:
             outputs, after = self._packed(arrays, [int(c) for c in cu_seqlens], state)
@@ -70,7 +71,7 @@ class Reference:
     ) -> tuple[list[Any], dict[str, Any]]:
         parts: list[list[Any]] = []
         states: list[Any] = []
-        for n, (start, end) in enumerate(zip(cuts, cuts[1:], strict=False)):
+        for n, (start, end) in enumerate(pairwise(cuts)):
             row = [a[:, start:end] if k.type.stream else a
                    for a, k in zip(arrays, self.function.inputs, strict=True)]  # fmt: skip
             outputs, after = self._rows(row, None if state is None else state["documents"][n])

@@ -129,8 +129,8 @@ class Pairs(Expressions):
         return Text(f"{self.of(node.args[0]).atom}.{node.op}({text})")
 
 
-_UNPRINTED = frozenset({"softmax", "cumsum", "topk", "stack", "split", "merge", "expand", "pick", "order",
-                        "rename", "call", "result", "gather"})  # fmt: skip
+_UNPRINTED = frozenset({"softmax", "cumsum", "topk", "stack", "split", "merge", "expand", "pick",
+                        "order", "rename", "call", "result", "gather"})  # fmt: skip
 
 
 def _layouts(body: Function) -> dict[Node, str]:
@@ -238,8 +238,9 @@ def _in_pairs(printer: Pairs, node: Node) -> Text:
 def _sink(printer: Pairs, node: Node, axes: tuple[str, ...]) -> str:
     """A logit for every query, against [batch, *axes, queries, 1]."""
     if printer.layout(node) == "tensor" and not node.type.axes:
-        return f"{printer.like}.new_tensor({printer.of(node).text})" if node.op in ("size", "const") else (
-            printer.of(node).text)  # fmt: skip
+        number = node.op in ("size", "const")
+        text = printer.of(node).text
+        return f"{printer.like}.new_tensor({text})" if number else text
     return printer.paired(printer.of(node), node, axes).text
 
 

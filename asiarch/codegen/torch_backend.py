@@ -66,6 +66,7 @@ class _Emitter:
 def emit(function: Function, chunk: int | None = None, *, bare: bool = False) -> Emitted:
     """The module text of a concrete function."""
     from asiarch import __version__
+
     assemble: Callable[..., tuple[list[str], str]] = import_module("asiarch.kernels.load").assemble
 
     emitter = _Emitter(chunk, bare)

@@ -84,7 +84,8 @@ def print_conv(module: ModuleWriter, call: Node) -> None:
     window = next(n for n in topological(function.outputs) if n.op == "window")
     n = function.axes[window.attr("axis")].integer
     dilation = window.attr("dilation").integer
-    assert n is not None and dilation is not None
+    assert n is not None
+    assert dilation is not None
     if module.bare:
         _bare_conv(module, call, dilation)
         return

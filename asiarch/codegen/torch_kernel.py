@@ -1,4 +1,4 @@
-"""A recurrence in normal form as a call of its class kernel, and its reads as views of the result."""
+"""A recurrence in normal form as a call of its class kernel, its reads as views of the result."""
 
 from __future__ import annotations
 

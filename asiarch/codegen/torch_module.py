@@ -86,7 +86,7 @@ class ModuleWriter:
         self.uses = counts
 
     def _special(self, node: Node) -> Text:
-        """Calls of fused definitions are expressions; what has a state must be a variable by now."""
+        """Calls of fused definitions are expressions; what has a state is a variable by now."""
         if node.op == "result":
             call = node.args[0]
             if call.op == "call" and call.attr("function").polymorphic:
@@ -167,8 +167,11 @@ class ModuleWriter:
             for line in wrapped(f"self.{name} = Group(", items, ")", w.room):
                 w.line(line)
         elif isinstance(member, str) and member.startswith("("):
-            w.line(f"self.{name} = nn.Parameter(torch.empty({member.strip('()').rstrip(',')}))"
-                   if member != "()" else f"self.{name} = nn.Parameter(torch.empty(()))")  # fmt: skip
+            w.line(
+                f"self.{name} = nn.Parameter(torch.empty({member.strip('()').rstrip(',')}))"
+                if member != "()"
+                else f"self.{name} = nn.Parameter(torch.empty(()))"
+            )
         else:
             w.line(f"self.{name} = {member}")
 
@@ -435,8 +438,7 @@ class ModuleWriter:
             self._layers(node, results)
             return
         target = f"self.{attribute(path)}"
-        args = [self.expr.whole_stream(a, self.first_stream()) if a.type.stream else self.expr.whole(a)
-                for a in node.args]  # fmt: skip
+        args = [self._argument(a) for a in node.args]
         outputs = node.attr("function").outputs
         names = self._result_names(node, len(outputs))
         self._state(path, f"{target}.initial_state(batch)")
@@ -444,8 +446,14 @@ class ModuleWriter:
         if self.bare:
             self.writer.line(f"{left} = {target}({', '.join(args)})")
             return
-        call = f'{target}({", ".join(args)}, state=state.get("{path}"), cu_seqlens=cu_seqlens, return_state=True)'
-        self.writer.line(f'{left}, after["{path}"] = {call}')
+        options = f'state=state.get("{path}"), cu_seqlens=cu_seqlens, return_state=True'
+        self.writer.line(f'{left}, after["{path}"] = {target}({", ".join(args)}, {options})')
+
+    def _argument(self, node: Node) -> str:
+        stream = node.type.stream
+        return (
+            self.expr.whole_stream(node, self.first_stream()) if stream else self.expr.whole(node)
+        )
 
     def _result_names(self, node: Node, count: int) -> list[str]:
         names: list[str] = []
@@ -496,9 +504,8 @@ class ModuleWriter:
         left = variables[0] if carried == 1 else f"({', '.join(variables)})"
         args = ", ".join([*variables, *rest])
         with w.block(f"for layer, last in zip({target}, before, strict=True):"):
-            w.line(
-                f"{left}, last = layer({args}, state=last, cu_seqlens=cu_seqlens, return_state=True)"
-            )
+            options = "state=last, cu_seqlens=cu_seqlens, return_state=True"
+            w.line(f"{left}, last = layer({args}, {options})")
             w.line(f'after["{path}"].append(last)')
 
     def _losses(self, flat: Function) -> None:
@@ -536,8 +543,10 @@ class ModuleWriter:
             w.line('"""The state before the first token."""')
             if any("zeros(" in text for _, text in self.states):
                 if flat.params:
-                    w.line(f"zeros = partial(torch.zeros, dtype=self.{attribute(flat.params[0].path)}.dtype, "
-                           f"device=self.{attribute(flat.params[0].path)}.device)")  # fmt: skip
+                    like = f"self.{attribute(flat.params[0].path)}"
+                    w.line(
+                        f"zeros = partial(torch.zeros, dtype={like}.dtype, device={like}.device)"
+                    )
                     self.kernels.helpers.add("partial")
                 else:
                     w.line("zeros = torch.zeros")

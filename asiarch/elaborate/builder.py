@@ -112,7 +112,8 @@ class Builder:
         return found
 
     def _capture(self, name: str, span: Span) -> Binding | None:
-        assert self.outer is not None and self.outer_scope is not None
+        assert self.outer is not None
+        assert self.outer_scope is not None
         saved, self.outer.scope = self.outer.scope, self.outer_scope
         try:
             found = self.outer.scope.find(name)

@@ -136,7 +136,8 @@ def call_definition(
     bound = Bound()
     _explicit(b, call, syntax, bound)
     ordered = [
-        _bind_argument(b, f, a, i, bound) for i, (f, a) in enumerate(zip(syntax.formals, args))
+        _bind_argument(b, f, a, i, bound)
+        for i, (f, a) in enumerate(zip(syntax.formals, args, strict=True))
     ]
     _remaining(b, call, syntax, bound)
     function = b.elaborator.instance(definition, bound, [a.type for a in ordered], b)
@@ -235,7 +236,7 @@ def _bind_argument(b: Builder, formal: ast.Formal, arg: Node, index: int, bound:
         bound.spreads[entries[0].id] = arg.type.axes
         return arg
     wanted = [e.id for e in entries]
-    left = [a for a in arg.type.axes]
+    left = list(arg.type.axes)
     pairs: dict[str, str] = {}
     for name in wanted:
         target = bound.axes.get(name, name)

@@ -24,7 +24,8 @@ from asiarch.language.diagnostics import Fix, Label
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "mod", "^": "pow",
            "and": "and", "or": "or"}  # fmt: skip
 _COMPARE = {"<": ("less", False), "<=": ("less_equal", False), ">": ("less", True),
-            ">=": ("less_equal", True), "==": ("equal", False), "!=": ("not_equal", False)}  # fmt: skip
+            ">=": ("less_equal", True), "==": ("equal", False),
+            "!=": ("not_equal", False)}  # fmt: skip
 
 
 def value(b: Builder, e: ast.Expr) -> Node:
@@ -203,7 +204,8 @@ def _picks(b: Builder, e: ast.Index) -> Node:
 
 
 def _pick(b: Builder, base: Node, slot: ast.Slot, e: ast.Index) -> Node:
-    assert slot.name is not None and not isinstance(slot.value, ast.Spread)
+    assert slot.name is not None
+    assert not isinstance(slot.value, ast.Spread)
     chosen = value(b, slot.value)
     axis = b.axis(slot.name)
     try:
@@ -311,7 +313,7 @@ def _state_read(b: Builder, e: ast.Index, found: StateName, steps: int) -> Node:
 
 
 def _deep_state(b: Builder, e: ast.Index, found: StateName, steps: int) -> Node:
-    """`S[t-k]`, k > 1, as a chain of states that remember: the value is the initial one for t < k."""
+    """`S[t-k]`, k > 1, as a chain of states that remember: the initial value for t < k."""
     leaf, initial = found.leaf, found.initial
     for extra in range(2, steps + 1):
         if steps > 64:

@@ -295,7 +295,7 @@ class Elaborator:
     def instance(
         self, named: Named, bound: Bound, types: Sequence[Type], caller: Builder | None
     ) -> Function | None:
-        """The function of a definition at one binding; elaborated once. None after an error in it."""
+        """The function of a definition at one binding, elaborated once; None after an error."""
         poly = is_polymorphic(named.syntax)
         key = self._key(named, bound, types, poly, caller)
         if key in self._instances:
@@ -321,7 +321,7 @@ class Elaborator:
         return function
 
     def _known(self, named: Named, function: Function) -> Function:
-        """An earlier instance with the very same terms (a header number that decided nothing new)."""
+        """An earlier instance with the same terms (a header number that decided nothing)."""
         for key, other in self._instances.items():
             if other is None or key[0] is not named.syntax:  # type: ignore[index]
                 continue

@@ -20,7 +20,7 @@ MAX_UNROLLED = 4096
 
 
 def child(b: Builder, kind: str, suffix: str) -> Builder:
-    """A builder for a block of `b`: same axes and header, own parameters, values captured from `b`."""
+    """A builder for a block of `b`: same axes and header, own parameters, captured values."""
     return Builder(
         elaborator=b.elaborator,
         name=f"{b.name}.{suffix}",

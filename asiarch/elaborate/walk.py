@@ -56,7 +56,7 @@ def expressions(root: Any) -> Iterator[Any]:
 
 
 def labels(roots: Sequence[Any]) -> dict[int, str]:
-    """`linear`, `linear_2`, ... for every call of an equation, read left to right. Keyed by `id`."""
+    """`linear`, `linear_2`, ... for each call of an equation, left to right, by `id`."""
     calls = [
         node
         for root in roots

@@ -26,7 +26,7 @@ class ParamInfo:
 
 @dataclass(frozen=True, slots=True)
 class StateInfo:
-    """`leaf` is the value after token t - 1, `update` after t, `initial` (a Tensor) before token 0."""
+    """`leaf` is the value after token t - 1, `update` after t, `initial` before token 0."""
 
     name: str
     leaf: Node

@@ -118,7 +118,7 @@ def div(a: Range, b: Range) -> Range:
 
 
 def power(x: Range, y: Range) -> Range:
-    """A constant exponent of a non-negative base, an even integer one, or a positive constant base."""
+    """A constant exponent of a non-negative base, an even integer one, a constant base."""
     if y.low == y.high:
         return _constant_exponent(x, y.low)
     if x.low == x.high and x.low > 0:
@@ -208,7 +208,7 @@ def monotone(name: str, x: Range) -> Range:
 
 
 def between(x: Range, name: str, least: float, most: float) -> Range:
-    """The image under an increasing function with values in [least, most]; sigmoid stays above 0."""
+    """The image under an increasing function with values in [least, most]; sigmoid is above 0."""
     rule = _RULES[name]
     low = least if x.low == -INF else max(least, rule(x.low))
     high = most if x.high == INF else min(most, rule(x.high))

@@ -196,7 +196,7 @@ def _extreme(values: Sequence[Size | None], *, least: bool) -> Size | None:
 
 
 def _sign_with_positive_names(gap: Size) -> Fraction | None:
-    """A sign that holds for all names >= 1: every coefficient of one sign, the constant counted in."""
+    """A sign that holds for all names >= 1: all coefficients of one sign."""
     total = gap.evaluate(dict.fromkeys(gap.symbols(), 1))
     rest = [c for m, c in gap.terms if m != ()]
     if all(c > 0 for c in rest) and total >= 0:

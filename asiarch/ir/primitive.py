@@ -20,7 +20,7 @@ from asiarch.ir.size import Size
 
 
 class Problem(Exception):
-    """A typing rule that does not hold. The elaborator adds the place and makes a diagnostic of it."""
+    """A typing rule that does not hold. The elaborator adds the place: a diagnostic."""
 
     def __init__(
         self, code: str, message: str, *, help: str | None = None, argument: int | None = None

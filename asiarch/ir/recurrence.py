@@ -417,7 +417,7 @@ def _reads(
 def _read(
     node: Node, touched: list[Node], state: StateInfo, values: dict[Node, Value | None]
 ) -> tuple[Node, Node, tuple[str, ...], bool] | None:
-    """A contraction of the state (or of a decayed one) with something that does not depend on it."""
+    """A contraction of the state (or of a decayed one) with what does not depend on it."""
     if len(touched) != 1:
         return None
     target = touched[0]

@@ -112,7 +112,7 @@ def no_tokens(args: Sequence[Node], what: str) -> None:
 
 
 def pointwise(name: str, *args: Node) -> Node:
-    """Any pointwise primitive of one to three operands, typed by its family and folded when static."""
+    """Any pointwise primitive of one to three operands, typed by its family, folded when static."""
     primitive = lookup(name)
     no_tokens(args, f"`{primitive.symbol or name}`")
     folded = _fold(primitive, args)

@@ -1,5 +1,4 @@
-"""Depthwise causal convolution with a few taps: y[t] = sum_i taps[i] x[t - (n - 1 - i) dilation].
-"""
+"""Depthwise causal convolution: y[t] = sum_i taps[i] x[t - (n - 1 - i) dilation]."""
 
 from __future__ import annotations
 

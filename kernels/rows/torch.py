@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -31,6 +33,6 @@ class Rows:
             )
         self.count = len(cuts) - 1
         self.starts = cuts[:-1]
-        self.lengths = [end - start for start, end in zip(cuts, cuts[1:])]
+        self.lengths = [end - start for start, end in pairwise(cuts)]
         self.doc = torch.searchsorted(cu_seqlens.to(x.device)[1:].contiguous(), ramp, right=True)
         self.pos = ramp - cu_seqlens.to(x.device)[self.doc]

@@ -68,7 +68,7 @@ class Algebra(ABC):
 
     @abstractmethod
     def shift(self, scores: Any, mask: Any, sink: Any | None) -> Any | None:
-        """What to subtract from scores before exp (a constant), None where it makes no difference."""
+        """What to subtract from scores before exp (a constant); None where it does not matter."""
         ...
 
     # -- movement --------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class Pair:
 
 
 class Terms:
-    """The arithmetic in which derivative terms are written, over plain arrays of the base algebra."""
+    """The arithmetic in which derivative terms are written, over arrays of the base algebra."""
 
     def __init__(self, base: Algebra) -> None:
         self.base = base

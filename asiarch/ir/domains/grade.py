@@ -37,7 +37,7 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """reads: input leaf -> offsets. whole: depends on the length. anchored: on absolute position."""
+    """reads: input leaf -> offsets. whole: depends on the length; anchored: on position."""
 
     reads: tuple[tuple[Node, Reads], ...] = ()
     whole: bool = False
@@ -185,7 +185,7 @@ class Grades(Facts):
 
 
 def _upper(high: Any) -> float:
-    """An upper offset as a number; a name that may be anything >= 1 counts as beyond every bound."""
+    """An upper offset as a number; a name that may be any number counts as infinite."""
     if high is None:
         return INF
     value = high.constant

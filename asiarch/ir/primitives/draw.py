@@ -1,4 +1,4 @@
-"""Draws of initialisers: `uniform(low, high)`, `normal(deviation)`. A fresh number for every entry."""
+"""Draws of initialisers: `uniform(low, high)`, `normal(deviation)`. A fresh one for every entry."""
 
 from __future__ import annotations
 
