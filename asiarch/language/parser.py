@@ -113,20 +113,21 @@ class Parser:
             self.report(unexpected(situation))
             return self._panic(at)
         self.report(repair.diagnostic)
+        before = self.tokens[at - 1] if at and not repair.skipped else token
         if repair.lossy:
-            self.guess(token.start - (token.kind == END))
+            self.guess(before.start)
         old = self.tokens[at : at + repair.skipped]
-        new = [self._virtual(kind, token, old) for kind in repair.inserted]
+        place = token.span if old else Span(before.end, before.end)
+        new = [self._virtual(kind, place, old) for kind in repair.inserted]
         self.tokens[at : at + repair.skipped] = new
         return at
 
-    def _virtual(self, kind: str, token: Token, old: list[Token]) -> Token:
-        """A token that was not written. It begins no line, and no place is its own."""
+    def _virtual(self, kind: str, place: Span, old: list[Token]) -> Token:
+        """A token that was not written."""
         text = self.machine.tables.word(kind) or ("==" if kind == "COMPARE" else "name")
         text = old[0].text if kind == "NAME" and old else text
-        end = old[0].end if old else token.start
         word = "NAME" if text.isidentifier() else kind
-        return Token(word, text, token.start, end, bool(old) and token.fresh)
+        return Token(word, text, place.start, place.end, bool(old) and old[0].fresh)
 
     def _panic(self, at: int) -> int:
         self.last = ""
