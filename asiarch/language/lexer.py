@@ -248,6 +248,7 @@ class _Lexer:
     def _long_name(self, found: str, start: int) -> str:
         message = f"a name of {len(found)} letters; at most {NAME_LENGTH}"
         self._report("E0013", message, Span(start, start + len(found)))
+        self.out.lossy.append(start)
         return found[:NAME_LENGTH]
 
     def _number(self, found: str, start: int) -> str:

@@ -40,6 +40,7 @@ def panic(parser: Parser, at: int) -> int:
     machine = parser.machine
     if parser.tokens[at].fresh:
         machine.settle("PARAM")
+    machine.settle("OP")
     level = _block_level(parser)
     if level is None:
         return _outside(parser, at)
@@ -179,7 +180,6 @@ def _head_again(parser: Parser, level: int, above: list[Any]) -> None:
 def _outside(parser: Parser, at: int) -> int:
     """In the head of a definition, or between definitions."""
     machine = parser.machine
-    machine.settle("OP")
     level = 1 if machine.values and isinstance(machine.values[0], list) else 0
     if level == 0 and len(machine.stack) > 1 and "OP" in machine.states[machine.stack[1]]:
         level = 1

@@ -290,7 +290,10 @@ def _reserved(s: Situation) -> Repair | None:
     s.machine.cut(len(s.machine.values) - 1)
     message = f"`{word.text}` is a word of the language and no name"
     diagnostic = s.diagnostic("E0016", message, word.span, help="choose another name")
-    return Repair(diagnostic, ("NAME",)) if s.passes(["NAME"]) else None
+    if not s.passes(["NAME"]):
+        return None
+    s.machine.push("NAME", word)
+    return Repair(diagnostic)
 
 
 def _side_by_side(s: Situation) -> Repair | None:
