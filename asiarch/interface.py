@@ -87,8 +87,7 @@ def _known_sizes(named: Named, sizes: Mapping[str, int]) -> None:
             raise SizeError(
                 f"`{named.syntax.name.id}` has no size `{name}`; it has {', '.join(sorted(header))}"
             )
-        given: object = value
-        if isinstance(given, bool) or not isinstance(given, int) or value < 0:
+        if type(value) is not int or value < 0:
             raise SizeError(f"{name} = {value!r} is no size: sizes are whole numbers")
 
 

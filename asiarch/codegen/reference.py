@@ -110,7 +110,8 @@ class Reference:
         arrays = [np.asarray(s)[:, None] for s in streams]
         result, after = self.forward(*arrays, state=state, return_state=True)
         if isinstance(result, tuple):
-            return tuple([r[:, 0] for r in list[Any](result)]), after
+            several: tuple[Any, ...] = result
+            return tuple(r[:, 0] for r in several), after
         return result[:, 0], after
 
 

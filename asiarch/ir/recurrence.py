@@ -82,9 +82,9 @@ def classify(function: Function, group: Group) -> Recurrence:
         cls = "momentum" if len(group.states) == 2 else "nonlinear"
         note = "coupled states run token by token"
         return Recurrence(group.states, cls, note, group=group)
-    (update,) = updates
+    (state,), (update,) = group.states, updates
     assert update is not None
-    return _Normal(function, group, group.states[0], analysis, values, update).result()
+    return _Normal(function, group, state, analysis, values, update).result()
 
 
 class _Normal:
