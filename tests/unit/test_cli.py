@@ -167,7 +167,6 @@ def test_a_terminal_gets_colour_unless_it_says_no(
         (("emit", "two.asi", "--op", "mixer", "-D", "D"), "'D' is not NAME=NUMBER"),
         (("emit", "two.asi", "--op", "mixer", "-D", f"D={'9' * 30}"), "more than 19 digits"),
         (("emit", "two.asi", "--op", "small", "--chunk", "0"), "--chunk must be at least 1"),
-        (("emit", "two.asi", "--op", "mixer", "-D", "D=9", "-D", "H=2"), "K"),
         (("train", "good.asi"), "good.asi has no model; it defines ema"),
         (("train", "two.asi", "--model", "mixer"), "`mixer` is an op, and this wants a model"),
         (("ops", "linaer"), "did you mean `linear`?"),
