@@ -82,7 +82,7 @@ def classify(function: Function, group: Group) -> Recurrence:
         cls = "momentum" if len(group.states) == 2 else "nonlinear"
         note = "coupled states run token by token"
         return Recurrence(group.states, cls, note, group=group)
-    (state,), (update,) = group.states, updates
+    state, update = next(iter(group.states)), next(iter(updates))
     assert update is not None
     return _Normal(function, group, state, analysis, values, update).result()
 
