@@ -27,16 +27,16 @@ def elaborate_attend(b: Builder, e: ast.Attend) -> Node:
     fields = _fields(b, e)
     inner = AttendBuilder.of(b, e.variable.id)
     condition = inner.expression(e.condition)
-    if condition.type.axes or not condition.type.boolean:
-        b.fail(
-            "E0220", "the condition of `attend` is a comparison of t, j and sizes", e.condition.span
-        )
     if not condition.type.positional:
         b.fail(
             "E0220",
             "the condition of `attend` may use t, j, sizes and loop variables only",
             e.condition.span,
             help="what depends on values belongs in `score:` or `keep:`",
+        )
+    if condition.type.axes or not condition.type.boolean:
+        b.fail(
+            "E0220", "the condition of `attend` is a comparison of t, j and sizes", e.condition.span
         )
     score = inner.expression(fields["score"])
     value = inner.expression(fields["value"])
@@ -99,7 +99,9 @@ def _weight(b: Builder, fields: dict[str, ast.Expr]) -> str:
         return "softmax"
     e = fields["weight"]
     if not isinstance(e, ast.Name) or e.id not in WEIGHTS:
-        b.fail("E0221", f"`weight:` is one of {', '.join(WEIGHTS)}", e.span)
+        near = suggest(e.id, WEIGHTS) if isinstance(e, ast.Name) else None
+        b.fail("E0221", f"`weight:` is one of {', '.join(WEIGHTS)}", e.span,
+               help=f"did you mean `{near}`?" if near else None)  # fmt: skip
     return "none" if e.id == "linear" else e.id
 
 

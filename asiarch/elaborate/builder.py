@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from asiarch.elaborate.scope import Binding, Poison, Quiet, Scope, StateName, Static, Value
+from asiarch.elaborate.walk import targets
 from asiarch.ir.function import ClaimInfo, Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, make
 from asiarch.ir.primitive import Problem
@@ -157,6 +158,11 @@ class Builder:
                 span,
                 help="`t` is the position in the document; a running mean is `cummean[time](x)`",
             )
+        elsewhere = self._bound_elsewhere(name, span)
+        if elsewhere is not None:
+            self.fail("E0101", f"`{name}` is not defined here", span, secondary=(elsewhere,),
+                      help="blocks are read from top to bottom; what a `for` or `if` binds is "
+                      "its own, unless the name exists above it")  # fmt: skip
         near = suggest(name, [*self.visible(), *self.axes])
         fix = Fix(span, near) if near else None
         self.fail(
@@ -166,6 +172,19 @@ class Builder:
             help=f"did you mean `{near}`?" if near else None,
             fix=fix,
         )
+
+    def _bound_elsewhere(self, name: str, span: Span) -> Label | None:
+        """Where this definition binds the name, though not where it is read."""
+        root = self
+        while root.outer is not None:
+            root = root.outer
+        found = self.elaborator.definition(self.file, root.name)
+        if found is None or found.file != self.file:
+            return None
+        place = targets(found.syntax.body).get(name)
+        if place is None:
+            return None
+        return Label(place, "bound here, below" if place.start > span.start else "bound here")
 
     def bind(self, name: str, node: Node, span: Span) -> None:
         self.scope.names[name] = Value(node, "stream", span)
@@ -198,7 +217,8 @@ class Builder:
         if difference.constant is not None and difference.constant != 0:
             raise Problem(
                 "E0505",
-                f"axis {name} has size {known}, but here it would be {size}",
+                f"axis {name} has size {self.resolved(known)}, but here it would be "
+                f"{self.resolved(size)}",
             )
 
     def resolved(self, size: Size) -> Size:

@@ -7,10 +7,10 @@ caller's name of the same spelling. Two axes never unify because their sizes agr
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asiarch.elaborate.builder import Builder
-from asiarch.elaborate.scope import Static
+from asiarch.elaborate.scope import Quiet, Static
 from asiarch.elaborate.site import CallSite, call_path, spread
 from asiarch.ir import rules
 from asiarch.ir.function import Function
@@ -47,7 +47,7 @@ def elaborate_call(b: Builder, call: ast.Call | ast.Pipe) -> list[Node]:
             return [_primitive(b, call, args)]
         return call_definition(b, call, definition, args, places)
     except Problem as problem:
-        b.problem(problem, call.span, places)
+        b.problem(problem, ast.Span(call.name.span.start, call.span.end), places)
 
 
 def _primitive(b: Builder, call: ast.Call | ast.Pipe, args: Sequence[Node]) -> Node:
@@ -59,8 +59,6 @@ def _primitive(b: Builder, call: ast.Call | ast.Pipe, args: Sequence[Node]) -> N
 def _unknown(b: Builder, call: ast.Call | ast.Pipe) -> None:
     name = call.name.id
     if b.elaborator.broken(b.file, name):
-        from asiarch.elaborate.scope import Quiet
-
         raise Quiet
     if b.scope.find(name) is not None:
         b.fail("E0105", f"`{name}` is a value, not an operator", call.name.span,
@@ -140,10 +138,12 @@ def call_definition(
         for i, (f, a) in enumerate(zip(syntax.formals, args, strict=True))
     ]
     _remaining(b, call, syntax, bound)
+    place = ast.Span(call.name.span.start, call.span.end)
+    b.elaborator.calling = place
+    mark = len(b.elaborator.diagnostics)
     function = b.elaborator.instance(definition, bound, [a.type for a in ordered], b)
     if function is None:
-        from asiarch.elaborate.scope import Quiet
-
+        _blame(b, syntax.name.id, mark, place)
         raise Quiet
     _note_bindings(b, call, bound)
     sizes = tuple(sorted((n, s) for n, s in _call_sizes(b, function, bound).items()))
@@ -159,6 +159,16 @@ def call_definition(
     )
     b.spans.setdefault(node, call.span)
     return [make("result", (node,), kind, index=i) for i, kind in enumerate(kinds)]
+
+
+def _blame(b: Builder, name: str, mark: int, place: ast.Span) -> None:
+    """What goes wrong inside of a library definition is said of the call."""
+    found = b.elaborator.diagnostics
+    for index in range(mark, len(found)):
+        if (found[index].file or "").startswith("<") and found[index].file != b.file:
+            message = f"in `{name}`: {found[index].message}"
+            found[index] = replace(found[index], message=message, span=place, file=b.file,
+                                   label="", secondary=(), fix=None)  # fmt: skip
 
 
 def _explicit(b: Builder, call: ast.Call | ast.Pipe, syntax: ast.Definition, bound: Bound) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import NoReturn
 
 from asiarch.elaborate import attend as attend_rules
 from asiarch.elaborate.builder import Builder, position
@@ -79,7 +80,7 @@ def one(b: Builder, results: Sequence[Node], span: ast.Span) -> Node:
 
 
 def _name(b: Builder, e: ast.Name) -> Node:
-    if e.id == "t":
+    if e.id == "t" and b.scope.find("t") is None:
         return position()
     if b.scope.find(e.id) is None and e.id in b.axes and e.id not in b.header:
         return rules.number(b.axes[e.id])
@@ -134,9 +135,24 @@ def _binary(b: Builder, e: ast.Binary) -> Node:
                 else rules.pointwise(_BINARY[node.op], left, right)
             )
         except Problem as problem:
-            b.problem(problem, node.span, (node.left.span, node.right.span))
+            _binary_problem(b, node, problem, left, right)
         b.spans.setdefault(left, node.span)
     return left
+
+
+def _binary_problem(
+    b: Builder, e: ast.Binary, problem: Problem, left: Node, right: Node
+) -> NoReturn:
+    """The complaint at the operator, with the type of either side."""
+    if problem.argument is not None:
+        b.problem(problem, e.span, (e.left.span, e.right.span))
+    help = problem.help
+    if help == "swap the sides":
+        text = b.elaborator.text(b.file)
+        one, two = (text[s.start : s.end] for s in (e.left.span, e.right.span))
+        help = f"swap the sides: `{two} {e.op} {one}`"
+    labels = (Label(e.left.span, str(left.type)), Label(e.right.span, str(right.type)))
+    b.fail(problem.code, problem.message, e.op_span, help=help, secondary=labels)
 
 
 def _guard_contraction(b: Builder, e: ast.Binary, right: Node) -> None:

@@ -65,6 +65,8 @@ class Elaborator:
     loop_bounds: dict[str, Size] = field(default_factory=dict[str, Size])
     broken_return: bool = False
     nowhere: ast.Span = field(default_factory=lambda: ast.Span(0, 0))
+    calling: ast.Span = field(default_factory=lambda: ast.Span(0, 0))
+    not_imported: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     _instances: dict[object, Function | None] = field(
         default_factory=dict[object, "Function | None"]
     )
@@ -111,6 +113,8 @@ class Elaborator:
             found = self._use(use, filename)
             if found is not None:
                 out.setdefault(found.syntax.name.id, found)
+            else:
+                self.not_imported.add((filename, use.path[-1].id))
         return out
 
     def _use(self, use: ast.Use, filename: str) -> Named | None:
@@ -189,6 +193,8 @@ class Elaborator:
     def broken(self, file: str | None, name: str) -> bool:
         """A definition that could not be read: what is wrong with it is reported already."""
         found = self.files.get(file or "")
+        if (file or "", name) in self.not_imported:
+            return True
         return found is not None and name in found.broken
 
     def definition_names(self, file: str | None) -> list[str]:
@@ -257,10 +263,12 @@ class Elaborator:
         """A definition by itself: symbols, or numbers with defaults put in."""
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
         bound = Bound()
-        for entry in named.syntax.header:
-            bound.bind(
-                entry.name.id, self._top_size(named, entry, bound, sizes), entry.name.id, "given"
-            )
+        try:
+            for entry in named.syntax.header:
+                size = self._top_size(named, entry, bound, sizes)
+                bound.bind(entry.name.id, size, entry.name.id, "given")
+        except Quiet:
+            return None
         types = [self._formal_type(f) for f in named.syntax.formals]
         return self.instance(named, bound, types, None)
 
@@ -302,8 +310,7 @@ class Elaborator:
             return self._instances[key]
         if any(k[0] is named.syntax for k in self._building):  # type: ignore[index]
             assert caller is not None
-            caller.fail("E0108", f"`{named.syntax.name.id}` calls itself", caller.elaborator.nowhere
-                        if not named.syntax.name else named.syntax.name.span,
+            caller.fail("E0108", f"`{named.syntax.name.id}` calls itself", self.calling,
                         help="repetition is `for n in N { ... }` with a static bound")  # fmt: skip
         self._building.append(key)
         mark = len(self.diagnostics)

@@ -209,6 +209,7 @@ def _state(b: Builder, e: ast.State) -> None:
                 "E0231",
                 f"a state starts at a Tensor over {rules.show(axes)}, this is {initial.type}",
                 e.initial.span,
+                help="before the first token no stream has a value: start at a number or a `param`",
             )
     b.scope.names[e.name.id] = b.state(e.name.id, axes, initial, e.name.span)
 

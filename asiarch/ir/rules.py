@@ -225,8 +225,8 @@ def at(left: Node, right: Node) -> Node:
         swap = (
             "swap the sides"
             if b.last is not None and b.last in a.axes
-            else f"say which axis is summed: `dot[...](x, y)`; {show(a.axes)} and {show(b.axes)} "
-            f"share "
+            else f"an outer product is `*`; to sum, say which axis: `dot[...](x, y)`; "
+            f"{show(a.axes)} and {show(b.axes)} share "
             + (show([x for x in a.axes if x in b.axes]) if set(a.axes) & set(b.axes) else "none")
         )
         raise Problem(
