@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 from asiarch.language.actions import ACTIONS, DEEPER, Action
@@ -20,13 +21,13 @@ Finish = Callable[[str, list[Any], Any, int], Any]
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A rule prepared: `action` is None for a value that passes through, `listed` for lists."""
+    """A rule prepared. One value `passes` through as it is; lists have no action."""
 
     length: int
     origin: str
     name: str
     action: Action | None
-    listed: bool
+    passes: bool
     spliced: bool
     deeper: int
 
@@ -36,8 +37,15 @@ class _Step:
         name = rule.action or ""
         action = None if listed or not name else ACTIONS[name]
         spliced = any(s.startswith("__") for s in rule.symbols)
+        passes = action is None and not listed
         deeper = int(name in DEEPER)
-        return cls(len(rule.symbols), rule.origin, name, action, listed, spliced, deeper)
+        return cls(len(rule.symbols), rule.origin, name, action, passes, spliced, deeper)
+
+
+@cache
+def _prepared(tables: Tables) -> tuple[list[_Step], dict[tuple[int, int, str], int]]:
+    """The steps of the rules, and room to remember where values slide to."""
+    return [_Step.of(rule) for rule in tables.rules], {}
 
 
 class Automaton:
@@ -46,7 +54,7 @@ class Automaton:
     def __init__(self, tables: Tables, finish: Finish) -> None:
         self.tables, self.finish = tables, finish
         self.states = tables.states
-        self.steps = [_Step.of(rule) for rule in tables.rules]
+        self.steps, self.slides = _prepared(tables)
         self.stack: list[int] = [tables.start]
         self.values: list[Any] = []
         self.depths: list[int] = []
@@ -68,11 +76,22 @@ class Automaton:
                 self.depths.append(0)
                 return True
             step = self.steps[~action]
-            if step.action is None and not step.listed:
-                stack.pop()
-                stack.append(states[stack[-1]][step.origin])
+            if step.passes:
+                key = (stack[-2], action, kind)
+                if key not in self.slides:
+                    self.slides[key] = self._slide(*key)
+                stack[-1] = self.slides[key]
             else:
                 self._reduce(step)
+
+    def _slide(self, below: int, action: int, kind: str) -> int:
+        """Where a value ends up that passes through rules of one symbol, from `~action` on."""
+        while True:
+            state = self.states[below][self.steps[~action].origin]
+            found = self.states[state].get(kind)
+            if found is None or found >= 0 or not self.steps[~found].passes:
+                return state
+            action = found
 
     def _reduce(self, step: _Step) -> None:
         stack, values, depths, length = self.stack, self.values, self.depths, step.length
@@ -101,7 +120,7 @@ class Automaton:
             return
         while (action := self.row[kind]) < 0:
             step = self.steps[~action]
-            if step.action is None and not step.listed:
+            if step.passes:
                 self.stack.pop()
                 self.stack.append(self.row[step.origin])
             else:

@@ -87,8 +87,12 @@ class _Printer:
         for item in items:
             at, fresh = self._flush(at, item.span.start, indent, fresh)
             self._gap(at, item.span.start, fresh, item)
+            above = len(self.lines)
             self._hoist(item, indent)
+            first = len(self.lines)
             self._item(item, indent)
+            if isinstance(item, ast.Definition) and len(self.lines) > first + 1:
+                self._set_off(above)
             at, fresh = item.span.end, False
             self._skip(at)
             self._trailing(at, end)
@@ -116,15 +120,19 @@ class _Printer:
         return at, fresh
 
     def _gap(self, at: int, start: int, fresh: bool, item: _Item | None) -> None:
-        """One empty line where there were some; and around definitions of several lines."""
+        """One empty line where there were some, and below a definition of several lines."""
         if fresh:
             return
         blank = self._line(start) - self._line(at) > 1
         if isinstance(item, ast.Use | ast.Definition) and not self.lines[-1].startswith("#"):
-            wide = isinstance(item, ast.Definition) and not self._one_line(item)
-            blank = blank or wide or self.lines[-1] == "}"
+            blank = blank or self.lines[-1] == "}"
         if blank and self.lines and self.lines[-1]:
             self.lines.append("")
+
+    def _set_off(self, above: int) -> None:
+        """An empty line above a definition of several lines, but none below its comment."""
+        if above and self.lines[above - 1] and not self.lines[above - 1].startswith("#"):
+            self.lines.insert(above, "")
 
     def _one_line(self, item: _Item) -> bool:
         return self._line(item.span.start) == self._line(item.span.end)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zlib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
+
+from asiarch import grammar
 
 FORMAT = 1
 IGNORED = frozenset({"SPACE", "COMMENT"})
@@ -44,8 +46,13 @@ class Tables:
         return next((t for t, name in self.literals.items() if name == terminal), None)
 
 
+FOLDER = os.path.dirname(grammar.__file__)
+STORED = os.path.join(FOLDER, "tables.bin")
+
+
 def grammar_text() -> str:
-    return resources.files("asiarch.grammar").joinpath("asiarch.lark").read_text(encoding="utf-8")
+    with open(os.path.join(FOLDER, "asiarch.lark"), encoding="utf-8") as file:
+        return file.read()
 
 
 def fingerprint(text: str) -> bytes:
@@ -56,9 +63,9 @@ def fingerprint(text: str) -> bytes:
 def load() -> Tables:
     """The tables, from the package when they fit its grammar."""
     text = grammar_text()
-    file = resources.files("asiarch.grammar").joinpath("tables.bin")
-    if file.is_file():
-        stored = file.read_bytes()
+    if os.path.exists(STORED):
+        with open(STORED, "rb") as file:
+            stored = file.read()
         if stored[:16] == fingerprint(text):
             return decode(json.loads(zlib.decompress(stored[16:])))
     return decode(build(text))
@@ -131,8 +138,8 @@ def tables() -> bytes:
 
 def write_tables() -> None:
     """Write `grammar/tables.bin` anew, after a change of the grammar."""
-    with resources.as_file(resources.files("asiarch.grammar").joinpath("tables.bin")) as path:
-        path.write_bytes(tables())
+    with open(STORED, "wb") as file:
+        file.write(tables())
 
 
 if __name__ == "__main__":
