@@ -11,6 +11,7 @@ from typing import Any
 
 from asiarch.commands.support.bundle import unbundled
 from asiarch.commands.support.errors import PROGRAM, CommandError
+from asiarch.commands.support.terminal import harmless
 
 SUMMARY = "let a trained model write"
 
@@ -77,10 +78,10 @@ def _module(meta: Mapping[str, Any]) -> Any:
 
 
 def _write(prompt: bytes, drawn: Iterable[int]) -> None:
-    """Bytes as they come; what is no UTF-8 shows as a replacement sign."""
+    """Bytes as they come; what is no text shows as a replacement sign."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    sys.stdout.write(decoder.decode(prompt))
+    sys.stdout.write(harmless(decoder.decode(prompt)))
     for byte in drawn:
-        sys.stdout.write(decoder.decode(bytes([byte])))
+        sys.stdout.write(harmless(decoder.decode(bytes([byte]))))
         sys.stdout.flush()
-    sys.stdout.write(decoder.decode(b"", final=True) + "\n")
+    sys.stdout.write(harmless(decoder.decode(b"", final=True)) + "\n")

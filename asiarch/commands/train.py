@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from asiarch.commands.support.errors import PROGRAM, CommandError
 from asiarch.commands.support.files import Input, read
 from asiarch.commands.support.sizes import add_sizes, check_sizes, choose
+from asiarch.commands.support.terminal import harmless, print_diagnostics
 from asiarch.commands.support.verdicts import ledger_lines, verdict_lines
 
 if TYPE_CHECKING:
-    from asiarch.train import Checkpoint, Corpus, Result
+    from asiarch.train import Checkpoint, Result
 
 SUMMARY = "train a model on real text"
 BYTES = 256
@@ -71,7 +72,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _ledger(given: Input, name: str) -> bool:
     """Prints what is proved of the model; False when its program is wrong."""
     from asiarch.analysis.report import check
-    from asiarch.commands.support.terminal import print_diagnostics
 
     report = check(given.text, given.name)
     if not report.ok:
@@ -104,11 +104,12 @@ def _train(arguments: argparse.Namespace, given: Input, name: str, sizes: dict[s
         meta=meta | {"seed": settings["seed"]},
         progress=choose_progress(),
     )
-    _outcome(result, corpus)
+    _outcome(result)
     if result.interrupted:
         return 130
     text = train.sample(module, PROMPT, length=SAMPLED, seed=settings["seed"])
-    print(f"\nit goes on from {PROMPT.decode()!r}:\n\n{(PROMPT + text).decode('utf-8', 'replace')}")
+    shown = harmless((PROMPT + text).decode("utf-8", "replace"))
+    print(f"\nit goes on from {PROMPT.decode()!r}:\n\n{shown}")
     return 0
 
 
@@ -154,10 +155,10 @@ def _module(given: Input, name: str, sizes: dict[str, int], seed: int, device: s
         raise CommandError(str(error), PROGRAM) from None
 
 
-def _outcome(result: Result, corpus: Corpus) -> None:
+def _outcome(result: Result) -> None:
     print(
-        f"step {result.step}: {result.held_out:.3f} bits per byte on {corpus.held_out_bytes:,} "
-        f"bytes held out; {result.parameters:,} parameters, {result.bytes_per_second:,.0f} bytes/s"
+        f"step {result.step}: {result.held_out:.3f} bits per byte on the held-out files; "
+        f"{result.parameters:,} parameters, {result.bytes_per_second:,.0f} bytes/s"
     )
     if result.checkpoint is not None:
         print(f"checkpoint: {result.checkpoint}")

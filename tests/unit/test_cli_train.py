@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from asiarch import cli
+from asiarch.commands.support.terminal import harmless
 
 SPEC = """use parts.mixer
 model small[D = 8, H = 2, L = 2, vocab = 16] {
@@ -69,6 +70,10 @@ def test_a_run_reports_resumes_and_writes(folder: Path, capsys: pytest.CaptureFi
     assert cli.main(words) == 0
     assert capsys.readouterr().out == first
     (folder / "moved.asi").rename(folder / "parts.asi")
+
+
+def test_a_sample_cannot_drive_the_terminal() -> None:
+    assert harmless("a\x1b[2Jb\r\n\tc\x00") == "a\ufffd[2Jb\ufffd\n\tc\ufffd"
 
 
 def test_what_cannot_be_trained_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,11 @@ def paint(text: str, style: str, on: bool) -> str:
     return f"{style}{text}{RESET}" if on and text else text
 
 
+def harmless(text: str) -> str:
+    """A model's text without what would move a terminal's cursor or change its state."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
 def print_diagnostics(
     diagnostics: Iterable[Diagnostic],
     source: Source | None,
