@@ -92,7 +92,7 @@ def _pattern(tables: Tables) -> re.Pattern[str]:
         ("FOREIGN", r"\w*[^\x00-\x7f\W]\w*"),
         ("PRIME", p["PRIME"]),
         ("NAME", p["NAME"]),
-        ("MALFORMED", rf"(?>{p['NUMBER']})[\w.]+|\.[0-9]+(?:[eE][+-]?[0-9]+)?"),
+        ("MALFORMED", rf"(?>{p['NUMBER']})(?!\.\.)[\w.]+|\.[0-9]+(?:[eE][+-]?[0-9]+)?"),
         ("NUMBER", p["NUMBER"]),
         ("QUOTED", _QUOTED),
         ("SLIP", "|".join([*_escaped(slips), r"\.\.(?!\.)", r"!(?!=)"])),

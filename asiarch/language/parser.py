@@ -104,6 +104,9 @@ class Parser:
     def _recover(self, at: int) -> int:
         """Report the error at a token and go on, by a repair or behind it."""
         token = self.tokens[at]
+        self.machine.settle("OP")
+        if token.fresh:
+            self.machine.settle("PARAM")
         line = max(self.text.rfind("\n", 0, token.start), self.text.rfind("\r", 0, token.start))
         if self.guessed(min(statement_start(self, token), line + 1), token.start):
             return self._panic(at)

@@ -38,9 +38,6 @@ def _bound(span: Span, names: list[Any]) -> tuple[ast.Equation, ...]:
 def panic(parser: Parser, at: int) -> int:
     """Drop what cannot be read; the place in the tokens where reading goes on."""
     machine = parser.machine
-    if parser.tokens[at].fresh:
-        machine.settle("PARAM")
-    machine.settle("OP")
     level = _block_level(parser)
     if level is None:
         return _outside(parser, at)

@@ -300,6 +300,8 @@ def _side_by_side(s: Situation) -> Repair | None:
     token, before = s.token, s.previous
     if before is None or token.fresh or s.last not in VALUE_ENDS or _foreign_word(s):
         return None
+    if token.kind == "LPAR" and s.last == "RSQB":
+        return None
     if token.kind not in ("NAME", "NUMBER", "LPAR", "PRIME") or not s.passes(["STAR"], ahead=1):
         return None
     left, right = before.text, token.text
