@@ -76,6 +76,7 @@ _LOOKALIKES = {
     "（": "(", "）": ")", "，": ",", "：": ":", "［": "[", "］": "]", "＝": "=", "…": "...",
     "∼": "~", "～": "~", "⊤": "'", "²": "^ 2", "³": "^ 3",
 }  # fmt: skip
+DECIMAL = "numbers are decimal: `3`, `0.5`, `1e-6`"
 _QUOTED = r"\"[^\"\n\r]*\"?|'[^'\n\r]*'?|`[^`\n\r]*`?"
 
 
@@ -268,12 +269,12 @@ class _Lexer:
 
     def _malformed(self, found: str, span: Span) -> None:
         """`.5`, `5.`, `1_000`, `2x`, `0x1F`."""
-        fix, help = _number_meant(found)
+        fix, help = _number_meant(found) if len(found) <= NAME_LENGTH else (None, DECIMAL)
         self._report("E0015", f"`{found[:24]}` is no number", span, help, fix)
         if fix is None:
             self.out.lossy.append(span.start)
         at = len(self.out.tokens)
-        self._add_text(fix if fix is not None and len(fix) <= NAME_LENGTH else "0", span)
+        self._add_text("0" if fix is None else fix, span)
         for token in self.out.tokens[at:]:
             if token.kind == "NUMBER":
                 token.text = self._number(token.text, token.start)
@@ -291,7 +292,7 @@ def _number_meant(found: str) -> tuple[str | None, str]:
     if product is not None and not re.match(r"0[xXbBoO]", found):
         fix = f"{product.group(1)} * {product.group(2)}"
         return fix, f"a product is written `{fix}`"
-    return None, "numbers are decimal: `3`, `0.5`, `1e-6`"
+    return None, DECIMAL
 
 
 def ascii_name(text: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ def test_fill_is_greedy(lengths: list[int], width: int) -> None:
     words = ["x" * n for n in lengths]
     lines = lay_out(fill(words), width).split("\n")
     assert " ".join(lines) == ", ".join(words)
-    for line, following in zip(lines, lines[1:], strict=False):
+    for line, following in pairwise(lines):
         assert len(line) <= width
         first = following.split(" ")[0]
         assert len(line) + 1 + len(first) > width
