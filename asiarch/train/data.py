@@ -135,11 +135,15 @@ def windows(texts: Iterable[Text], time: int, most_bytes: int) -> torch.Tensor:
             tiles.append(content[: whole * time + 1].unfold(0, time + 1, time))
     if not tiles:
         raise DataError(f"no held-out text is longer than {time} bytes; use a shorter --time")
-    tiled = torch.cat(tiles)
-    most = max(1, most_bytes // time)
-    if len(tiled) > most:
-        tiled = tiled[torch.linspace(0, len(tiled) - 1, most).round().long()]
-    return tiled.long()
+    return thinned(torch.cat(tiles), most_bytes).long()
+
+
+def thinned(windows: torch.Tensor, most_bytes: int) -> torch.Tensor:
+    """Evenly spaced ones of windows `[count, time + 1]`, predicting `most_bytes`; at least one."""
+    most = max(1, most_bytes // (windows.shape[1] - 1))
+    if len(windows) <= most:
+        return windows
+    return windows[torch.linspace(0, len(windows) - 1, most).round().long()]
 
 
 def _split(texts: list[Text], total: int) -> tuple[list[Text], list[Text]]:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TextIO
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where a run stands. Bits are bits per byte; `held_out` is the latest evaluation, if any."""
+    """Where a run stands, in bits per byte; `held_out` is measured now and then, on a part."""
 
     step: int
     steps: int

@@ -23,11 +23,13 @@ from torch import nn
 
 from asiarch.train import checkpoint, evaluate, optimizer
 from asiarch.train.checkpoint import Checkpoint, Settings
-from asiarch.train.data import Corpus, batch, windows
+from asiarch.train.data import Corpus, batch, thinned, windows
 from asiarch.train.errors import CheckpointError, DataError, DivergedError
 from asiarch.train.progress import Progress, Silent, Step
 
 EVALUATED_BYTES = 1 << 17
+# While training goes on: an eighth of that, so that looking costs little beside learning.
+GLANCED_BYTES = 1 << 14
 SMOOTHING = 0.9
 # Steps before the speed shown can be believed: the first ones allocate memory.
 SETTLING = 3
@@ -58,11 +60,11 @@ class _Run:
     meta: dict[str, Any]
     out: Path | None
     progress: Progress
-    held_out_windows: torch.Tensor
+    glance: torch.Tensor
     done: int = 0
     seconds: float = 0.0
     bits: float = math.nan
-    held_out: float | None = None
+    glanced: float | None = None
     losses: list[float] = field(default_factory=list[float])
 
 
@@ -94,6 +96,7 @@ def train(
     _check_settings(settings, data)
     evaluate.check_model(module)
     folder = out or resume
+    held_out = windows(data.held_out, time, EVALUATED_BYTES)
     run = _Run(
         module,
         optimizer.build(module, lr),
@@ -102,7 +105,7 @@ def train(
         meta or {},
         None if folder is None else Path(folder),
         progress or Silent(),
-        windows(data.held_out, time, EVALUATED_BYTES),
+        thinned(held_out, GLANCED_BYTES),
     )
     if resume is not None:
         _resume(run, checkpoint.load(resume))
@@ -111,18 +114,17 @@ def train(
     try:
         with _repeatable(evaluate.device_of(module)), _interruptible() as interrupted:
             _steps(run, interrupted)
-            held_out = run.held_out
-            if held_out is None:
-                held_out = evaluate.bits_per_byte(module, run.held_out_windows)
-        where = _save(run) if run.out else None
-        if interrupted.is_set() and run.done < steps:
-            run.progress.note(_goodbye(run))
+            # Saved before it is measured: a second Ctrl-C loses the measurement alone.
+            where = _save(run) if run.out else None
+            if run.done < steps:
+                run.progress.note(_goodbye(run))
+            bits = evaluate.bits_per_byte(module, held_out)
     finally:
         run.progress.close()
     return Result(
         step=run.done,
         losses=tuple(run.losses),
-        held_out=held_out,
+        held_out=bits,
         parameters=evaluate.parameter_count(module),
         bytes_per_second=run.done * batch * time / run.seconds if run.seconds else 0.0,
         checkpoint=where,
@@ -141,11 +143,11 @@ def _steps(run: _Run, interrupted: threading.Event) -> None:
         run.losses.append(bits)
         run.bits = bits if math.isnan(run.bits) else SMOOTHING * run.bits + (1 - SMOOTHING) * bits
         run.done += 1
-        run.held_out = None
+        run.glanced = None
         if len(run.losses) == SETTLING:
             settled = (run.done, run.seconds)
         if run.done % every == 0 or run.done == settings.steps:
-            run.held_out = evaluate.bits_per_byte(run.module, run.held_out_windows)
+            run.glanced = evaluate.bits_per_byte(run.module, run.glance)
             if run.out and run.done < settings.steps:
                 _save(run)
         run.progress.step(_standing(run, *settled))
@@ -210,7 +212,7 @@ def _standing(run: _Run, settled_steps: int, settled_seconds: float) -> Step:
         run.done,
         settings.steps,
         run.bits,
-        run.held_out,
+        run.glanced,
         settings.batch * settings.time / each if each else 0.0,
         each * (settings.steps - run.done),
     )
