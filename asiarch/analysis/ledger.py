@@ -16,7 +16,7 @@ from asiarch.elaborate.program import Named
 from asiarch.ir.domains.cost import Cost, Costs, within
 from asiarch.ir.domains.grade import Grade, Grades
 from asiarch.ir.domains.ranges import ranges
-from asiarch.ir.flatten import flatten
+from asiarch.ir.flatten import flatten, inlined
 from asiarch.ir.function import ClaimInfo, Function
 from asiarch.ir.interpreter import Frame
 from asiarch.ir.interval import Range
@@ -25,6 +25,9 @@ from asiarch.ir.recurrence import Recurrence, recurrences
 from asiarch.ir.size import Size
 from asiarch.language.ast import Span
 from asiarch.language.diagnostics import Diagnostic, Label
+
+MOST = 5_000  # nodes of a flat form
+STATES = 96  # states whose normal forms are looked for together
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Analyses:
         frame, outputs = self.grades.frame(function)
         flat = _flat(function)
         whole = flat if flat is not None else function
-        found = recurrences(whole) if whole.states else []
+        found = recurrences(whole) if 0 < len(whole.states) <= STATES else []
         wants_ranges = any(c.kind in ("range", "stable") for c in function.claims) or _requires(
             function
         )
@@ -91,7 +94,7 @@ class Analyses:
 
 
 def _flat(function: Function) -> Function | None:
-    """The flat form where it exists without numbers: no loop, no undecided branch."""
+    """The flat form where it exists without numbers: no loop, no undecided branch, not large."""
     seen: set[int] = set()
     stack = [function]
     while stack:
@@ -103,7 +106,14 @@ def _flat(function: Function) -> Function | None:
             if node.op in ("loop", "branch"):
                 return None
             stack.append(child)
-    return flatten(function, keep=lambda node: node.attr("function").polymorphic)
+    if inlined(function, _library) > MOST:
+        return None
+    flat = flatten(function, keep=_library)
+    return flat if len(flat.states) <= STATES else None
+
+
+def _library(node: Node) -> bool:
+    return node.attr("function").polymorphic
 
 
 # -- claims ----------------------------------------------------------------------------------------
@@ -231,7 +241,8 @@ def _lookahead(facts: Facts, claim: ClaimInfo) -> None:
 
 def _stable(facts: Facts, claim: ClaimInfo) -> None:
     if facts.flat is None:
-        _refuse(facts, claim, "E0405", "`stable` cannot be decided of loops", "none",
+        _refuse(facts, claim, "E0405", "`stable` cannot be decided of loops or of calls "
+                "without end", "none",
                 help="claim it of the operator that holds the state")  # fmt: skip
         return
     frame = ranges(facts.flat)

@@ -8,8 +8,10 @@ from typing import Any
 
 from asiarch.analysis import witness
 from asiarch.analysis.ledger import Analyses, Entry, Facts
-from asiarch.elaborate.program import Elaborator
+from asiarch.elaborate.program import Elaborator, Named
+from asiarch.ir.function import Function
 from asiarch.ir.size import Size
+from asiarch.language.ast import Span
 from asiarch.language.diagnostics import Diagnostic, as_json
 from asiarch.language.parser import ParseResult, parse
 from asiarch.language.source import Source
@@ -84,7 +86,11 @@ def check(text: str, filename: str = "<text>") -> Report:
     ops: dict[str, OpReport] = {}
     diagnostics = list(elaborator.diagnostics)
     for name, function in functions.items():
-        facts = analyses.facts(function)
+        try:
+            facts = analyses.facts(function)
+        except OverflowError as error:
+            diagnostics.append(_too_large(function, error))
+            continue
         found = [_witnessed(d, elaborator.files, filename, name) for d in facts.diagnostics]
         diagnostics += found
         if not any(d.severity == "error" for d in found):
@@ -94,6 +100,15 @@ def check(text: str, filename: str = "<text>") -> Report:
     ok = not any(d.severity == "error" for d in order)
     sources = {file: r.source for file, r in elaborator.files.items()}
     return Report(ok, tuple(order), ops, result.source, sources)
+
+
+def _too_large(function: Function, error: OverflowError) -> Diagnostic:
+    named = function.source
+    place = named.syntax.name.span if isinstance(named, Named) else Span(0, 0)
+    message = f"the cost of `{function.name}` grows too large: {error}"
+    return Diagnostic(
+        "E0502", message, place, file=named.file if isinstance(named, Named) else None
+    )
 
 
 def _witnessed(

@@ -16,6 +16,7 @@ from asiarch.ir.function import Function
 from asiarch.language.parser import ParseResult
 
 DRAWS = 64
+MOST = 5_000  # nodes of a program that is run
 SIZES = (2, 4, 1, 3, 8)
 
 
@@ -28,8 +29,10 @@ def find(files: dict[str, ParseResult], filename: str, op: str) -> dict[str, Any
 
     from asiarch.codegen.parameters import initial_values
     from asiarch.codegen.reference import Reference
-    from asiarch.ir.flatten import flatten
+    from asiarch.ir.flatten import flatten, inlined
 
+    if inlined(function) > MOST:
+        return None
     flat = flatten(function)
     rng = np.random.default_rng(0)
     for draw in range(DRAWS):

@@ -158,6 +158,8 @@ class Builder:
                 span,
                 help="`t` is the position in the document; a running mean is `cummean[time](x)`",
             )
+        if self.elaborator.full:
+            raise Quiet
         elsewhere = self._bound_elsewhere(name, span)
         if elsewhere is not None:
             self.fail("E0101", f"`{name}` is not defined here", span, secondary=(elsewhere,),

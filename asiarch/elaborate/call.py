@@ -63,6 +63,8 @@ def _unknown(b: Builder, call: ast.Call | ast.Pipe) -> None:
     if b.scope.find(name) is not None:
         b.fail("E0105", f"`{name}` is a value, not an operator", call.name.span,
                help="a product is written `*`, a contraction `@`")  # fmt: skip
+    if b.elaborator.full:
+        raise Quiet
     near = suggest(name, [*words(), *b.elaborator.definition_names(b.file)])
     from asiarch.language.diagnostics import Fix
 

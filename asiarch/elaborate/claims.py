@@ -32,6 +32,8 @@ def elaborate_claims(b: Builder, claims: tuple[ast.Claim, ...]) -> None:
             b.claims.append(_claim(b, claim))
         except Quiet:
             continue
+        except OverflowError as error:
+            b.report("E0502", f"this grows too large: {error}", claim.span)
 
 
 def _claim(b: Builder, claim: ast.Claim) -> ClaimInfo:

@@ -30,6 +30,7 @@ from asiarch.language.names import suggest
 from asiarch.language.parser import ParseResult, parse
 
 PRELUDE = "<prelude>"
+MOST = 100  # diagnostics of one run
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,13 @@ class Elaborator:
             found = self.files.get(file or "") or _library(Path(file or "").stem)
         return found.source.text if found is not None else ""
 
+    @property
+    def full(self) -> bool:
+        """Enough has been said about this file."""
+        return len(self.diagnostics) >= MOST
+
     def report(self, diagnostic: Diagnostic) -> None:
-        if diagnostic not in self.diagnostics:
+        if not self.full and diagnostic not in self.diagnostics:
             self.diagnostics.append(diagnostic)
 
     def _scope_of(self, result: ParseResult, filename: str) -> dict[str, Named]:

@@ -27,6 +27,9 @@ def block(b: Builder, body: Sequence[ast.Statement]) -> None:
             _statement(b, statement)
         except Quiet:
             _poison(b, statement)
+        except OverflowError as error:
+            b.report("E0502", f"this grows too large: {error}", statement.span)
+            _poison(b, statement)
 
 
 def _poison(b: Builder, statement: ast.Statement) -> None:

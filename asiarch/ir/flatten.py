@@ -61,6 +61,29 @@ def flatten(function: Function, keep: Keep = lambda node: False) -> Function:
     )
 
 
+def inlined(function: Function, keep: Keep = lambda node: False) -> int:
+    """How many nodes `flatten` would make, counted without making them."""
+    known: dict[int, int] = {}
+
+    def count(f: Function) -> int:
+        if id(f) in known:
+            return known[id(f)]
+        total = 0
+        for node in f.nodes():
+            total += 1
+            if node.op == "call" and not keep(node):
+                total += count(node.attr("function"))
+            elif node.op == "loop" and not keep(node):
+                bodies, schedule = node.attr("bodies"), node.attr("schedule")
+                times = node.attr("count").integer or 0
+                counts = [count(body) for body in bodies]
+                total += sum(counts[i] for i in schedule) if schedule else times * counts[0]
+        known[id(f)] = total
+        return total
+
+    return count(function)
+
+
 def _join(prefix: str, path: str) -> str:
     return f"{prefix}.{path}" if prefix else path
 

@@ -17,7 +17,8 @@ from asiarch.ir.node import Node
 from asiarch.ir.size import Size
 
 Linear: TypeAlias = tuple[dict[str, Fraction], Size]
-MOST = 64
+MOST = 64  # disjuncts
+REMAINDERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ class _Reader:
         if inner[0].get("t", Fraction(0)) + inner[0].get("j", Fraction(0)) != 0:
             self.anchored = True
         name = f"r{id(node)}"
+        if len(self.remainders) >= REMAINDERS and name not in self.remainders:
+            return None
         self.remainders[name] = divisor[1] - Size.of(1)
         return {name: Fraction(1)}, Size.of(0)
 
@@ -114,6 +117,8 @@ def _disjuncts(node: Node, reader: _Reader, positive: bool) -> list[list[Constra
             out = left + right
         if len(out) > MOST:
             reader.exact = False
+            if (node.op == "and") == positive:  # one side of a conjunction admits no less than both
+                return left if len(left) > 1 or left[0] else right
             return [[]]
         return out
     return _comparison(node, reader, positive)

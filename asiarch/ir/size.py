@@ -14,6 +14,9 @@ from fractions import Fraction
 from functools import lru_cache
 
 Monomial = tuple[tuple[str, int], ...]
+TERMS = 1000  # of a polynomial
+BITS = 4096  # of a numerator or a denominator
+LARGEST = 1022  # the power of 2 that a float holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,15 @@ _OPAQUE: dict[str, Opaque] = {}
 
 
 def _opaque(op: str, left: Size, right: Size) -> Size:
-    name = f"({left} {op} {right})"
+    name = f"({_closed(left)} {op} {_closed(right)})"
     _OPAQUE[name] = Opaque(op, left, right)
     return Size.symbol(name)
+
+
+def _closed(size: Size) -> str:
+    """A side of an opaque symbol: in parentheses unless it is one symbol or number."""
+    text = str(size)
+    return text if text.isidentifier() or text.isdigit() else f"({text})"
 
 
 class Size:
@@ -120,6 +129,9 @@ class Size:
             for m2, c2 in other.terms:
                 monomial = _times(m1, m2)
                 out[monomial] = out.get(monomial, Fraction(0)) + c1 * c2
+            if len(out) > TERMS:
+                break
+        _bounded(out)
         return Size(out)
 
     def __truediv__(self, other: Size) -> Size:
@@ -167,6 +179,16 @@ class Size:
         return text.replace("+ -", "- ")
 
     __repr__ = __str__
+
+
+def _bounded(terms: Mapping[Monomial, Fraction]) -> None:
+    """Raises OverflowError for a product that grows beyond all use."""
+    if len(terms) > TERMS:
+        raise OverflowError(f"a size of more than {TERMS} terms")
+    for value in terms.values():
+        top, bottom = value.numerator.bit_length(), value.denominator.bit_length()
+        if top - bottom > LARGEST or max(top, bottom) > BITS:
+            raise OverflowError("a number beyond 10^308 in a size")
 
 
 @lru_cache(maxsize=16384)
