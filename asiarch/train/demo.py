@@ -84,6 +84,7 @@ def compare(plan: Plan, make: Make, stream: TextIO) -> int:
         module = modules[name] = make(plan.text, name, plan.sizes, settings.seed)
         result = _train(module, name, plan, fresh)
         if result.interrupted:
+            print("the same command goes on from here", file=stream)
             return INTERRUPTED
         rows.append(_row(name, module, result, settings.time))
     table = render(rows, settings)
