@@ -158,12 +158,12 @@ def mutated(rng: random.Random, text: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(10))
 def test_mutations(seed: int) -> None:
     rng = random.Random(seed)
     texts = [f.read_text() for f in EXAMPLES]
     right = 0
-    for _ in range(150):
+    for _ in range(120):
         text = mutated(rng, rng.choice(texts))
         try:
             codes = said(text)
@@ -174,7 +174,7 @@ def test_mutations(seed: int) -> None:
         except BaseException:
             print(repr(text))
             raise
-    assert 0 < right < 150
+    assert 0 < right < 120
 
 
 def test_random_bytes() -> None:

@@ -62,7 +62,7 @@ def holds(text: str) -> None:
     assert out == "".join(f"{line.rstrip()}\n" for line in out.splitlines())
 
 
-@pytest.mark.parametrize("seed", range(120))
+@pytest.mark.parametrize("seed", range(60))
 def test_any_layout_becomes_the_one(seed: int) -> None:
     rng = random.Random(seed)
     holds(laid_out_anew(rng, TEXTS[seed % len(TEXTS)]))
