@@ -7,7 +7,8 @@ A kernel file names its variants by module-level constants (`READ_PRE = False`) 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
@@ -41,23 +42,47 @@ def parts(path: str | Path) -> list[Path]:
     return list(dict.fromkeys([*result, whole.relative_to(HERE.resolve())]))
 
 
+def body(path: str | Path, **flags: bool) -> tuple[set[str], str]:
+    """One file alone: its absolute import lines, and the text below them."""
+    text, imports = source(path, **flags), set[str]()
+    lines, first = text.splitlines(), 0
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            if isinstance(node, ast.Import) or not node.level:
+                imports.add(ast.unparse(node))
+        elif not (isinstance(node, ast.Expr) and first == 0):
+            break
+        first = node.end_lineno or first
+    return imports, "\n".join(lines[first:]).strip("\n")
+
+
 def assemble(*paths: str | Path, **flags: bool) -> tuple[list[str], str]:
     """Kernels with all their helpers: sorted absolute import lines, and the text below them."""
-    files = dict.fromkeys(part for path in paths for part in parts(path))
-    imports: set[str] = set()
-    bodies: list[str] = []
-    for file in files:
-        text = source(file, **flags)
-        lines, first = text.splitlines(), 0
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                if isinstance(node, ast.Import) or not node.level:
-                    imports.add(ast.unparse(node))
-            elif not (isinstance(node, ast.Expr) and first == 0):
-                break
-            first = node.end_lineno or first
-        bodies.append("\n".join(lines[first:]).strip("\n"))
-    return sorted(imports), "\n\n\n".join(bodies) + "\n"
+    return gather([(path, flags, "") for path in paths])
+
+
+def gather(
+    needs: Iterable[tuple[str | Path, Mapping[str, bool], str]],
+) -> tuple[list[str], str]:
+    """Kernels of flags each, helpers once. A second variant of a file takes its suffix's names."""
+    imports, seen, texts = set[str](), dict[Path, str](), list[str]()
+    for path, flags, suffix in needs:
+        for part in parts(path):
+            lines, text = body(part, **flags)
+            if seen.get(part) == text:
+                continue
+            imports |= lines
+            texts.append(_renamed(text, suffix) if part in seen else text)
+            seen.setdefault(part, text)
+    return sorted(imports), "\n\n\n".join(texts) + "\n"
+
+
+def _renamed(text: str, suffix: str) -> str:
+    """The text with what it defines at its top under names of its own."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            text = re.sub(rf"\b{node.name}\b", node.name + suffix, text)
+    return text
 
 
 def load(path: str | Path, **flags: bool) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def print_attend(module: ModuleWriter, node: Node) -> None:
     if layouts[value] not in ("j", "tensor"):
         raise Unsupported("a `value:` that depends on the attending token")
     low = reach(module, node)
-    module.kernels.need(
+    suffix = module.kernels.need(
         "bare/attend.py" if module.bare else "attend/torch.py",
         SINK=node.attr("sink"),
         SOFTMAX=node.attr("weight") == "softmax",
@@ -178,7 +178,7 @@ def print_attend(module: ModuleWriter, node: Node) -> None:
         params.append(local)
     printer.like = params[0]
     _print_weigh(module, node, printer, params, f"weigh_{hint}" if _several(module) else "weigh")
-    _print_call(module, node, printer, (queries, attended, plain), low, hint)
+    _print_call(module, node, printer, (queries, attended, plain), low, hint, suffix)
 
 
 def _several(module: ModuleWriter) -> bool:
@@ -251,12 +251,13 @@ def _print_call(
     groups: tuple[list[tuple[Node, str, Node]], ...],
     low: int | None,
     hint: str,
+    suffix: str,
 ) -> None:
     w, expr = module.writer, module.expr
     queries, attended, plain = groups
     lead = module.first_stream()
     if module.bare:
-        _bare_call(module, node, groups, hint)
+        _bare_call(module, node, groups, hint, suffix)
         return
     body: Function = node.attr("body")
     keys = {id(r[2]): module.state_key(f"{hint}.{r[1]}", module.zeros(
@@ -267,7 +268,7 @@ def _print_call(
     held = (
         "0" if low is not None else f'len(state["{keys[id(attended[0][2])]}"][0]) if state else 0'
     )
-    w.line(f'{name} = Keys(rows, {low}, state.get("{place}"), {held})')
+    w.line(f'{name} = Keys{suffix}(rows, {low}, state.get("{place}"), {held})')
     texts: list[str] = []
     for _, _, arg in attended:
         text = expr.whole_stream(arg, lead)
@@ -288,7 +289,7 @@ def _print_call(
     args = [weigh, f'"{equation}"', name, _tuple(ready), _tuple(texts)]
     if tensors:
         args.append(_tuple(tensors))
-    w.line(f"{output} = attend({', '.join(args)})")
+    w.line(f"{output} = attend{suffix}({', '.join(args)})")
     module.expr.names[node] = Text(output)
 
 
@@ -297,6 +298,7 @@ def _bare_call(
     node: Node,
     groups: tuple[list[tuple[Node, str, Node]], ...],
     hint: str,
+    suffix: str,
 ) -> None:
     """All pairs at once."""
     expr, lead = module.expr, module.first_stream()
@@ -306,7 +308,7 @@ def _bare_call(
     weigh = f"weigh_{hint}" if _several(module) else "weigh"
     pairs = f"{weigh}({', '.join(['ramp[None, :, None]', 'ramp[None, None]', *streams, *plain])})"
     equation = _equation(node, node.attr("body"))
-    module.assign(node, hint, Text(f'attend("{equation}", *{pairs})'))
+    module.assign(node, hint, Text(f'attend{suffix}("{equation}", *{pairs})'))
 
 
 def _tuple(items: list[str]) -> str:

@@ -67,16 +67,11 @@ def emit(function: Function, chunk: int | None = None, *, bare: bool = False) ->
     """The module text of a concrete function."""
     from asiarch import __version__
 
-    assemble: Callable[..., tuple[list[str], str]] = import_module("asiarch.kernels.load").assemble
+    gather: Callable[..., tuple[list[str], str]] = import_module("asiarch.kernels.load").gather
 
     emitter = _Emitter(chunk, bare)
     entry = emitter.class_of(function)
-    flags: dict[str, bool] = {}
-    for values in emitter.kernels.files.values():
-        flags |= values
-    imports, kernels = (
-        assemble(*emitter.kernels.files, **flags) if emitter.kernels.files else ([], "")
-    )
+    imports, kernels = gather(emitter.kernels.files) if emitter.kernels.files else ([], "")
     helpers = [HELPERS[h].rstrip() for h in HELPERS if h in emitter.helpers]
     title = f"`{function.name}` as a torch module, by asiarch {__version__}."
     classes = "" if bare else _classes(emitter.plans)

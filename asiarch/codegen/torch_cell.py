@@ -89,12 +89,16 @@ def _full(inner: Expressions, update: Node, leaf: Node) -> str:
     )
 
 
-def _initial(module: ModuleWriter, leaf: Node, start: Node) -> str:
+def _initial(module: ModuleWriter, leaf: Node, start: Node, count: str = "batch") -> str:
+    """The state before the first token of `count` documents."""
     sizes = [module.expr.size(a) for a in leaf.type.axes]
+    outside = count == "batch"
     if start.op == "size" and start.attr("value").constant == 0:
-        return module.zeros("batch", *sizes)
-    text = module.expr.spread(module.expr.of(start), start.type, leaf.type.axes)
-    return f"{text.atom}.expand(batch{', -1' * len(sizes)})"
+        zeros = "zeros" if outside else f"{module.expr.like}.new_zeros"
+        return f"{zeros}({', '.join(map(str, [count, *sizes]))})"
+    printer = module.outside() if outside else module.expr
+    text = printer.spread(printer.of(start), start.type, leaf.type.axes)
+    return f"{text.atom}.expand({count}{', -1' * len(sizes)})"
 
 
 def _call(
@@ -104,19 +108,9 @@ def _call(
     found = step.recurrence
     starts: list[str] = []
     for state, key in zip(found.states, keys, strict=True):
-        initial = _initial(module, state.leaf, state.initial)
-        if module.bare:
-            first = f"len({lead})"
-            starts.append(
-                initial.replace("zeros(batch", f"{expr.like}.new_zeros({first}").replace(
-                    "expand(batch", f"expand({first}"
-                )
-            )
-            continue
-        initial = initial.replace("zeros(batch", f"{expr.like}.new_zeros(rows.count").replace(
-            "expand(batch", "expand(rows.count"
-        )
-        starts.append(f'state.get("{key}", {initial})')
+        count = f"len({lead})" if module.bare else "rows.count"
+        initial = _initial(module, state.leaf, state.initial, count)
+        starts.append(initial if module.bare else f'state.get("{key}", {initial})')
     outputs: list[str] = []
     for node in step.outputs:
         name = module.names.fresh(module.plan.function.hints.get(node) or "h")

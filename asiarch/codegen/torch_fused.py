@@ -145,6 +145,10 @@ HELPERS = {
     cos, sin = torch.cos(angle), torch.sin(angle)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
 ''',
+    "repeat_heads": '''def repeat_heads(state: Tensor | None, count: int) -> Tensor | None:
+    """One state for each of `count` queries that share it."""
+    return state if state is None else state.repeat_interleave(count, 1)
+''',
     "keep_top": '''def keep_top(x: Tensor, count: int, dim: int) -> Tensor:
     """x where it is among the `count` largest along `dim` (ties: the earlier), 0 elsewhere."""
     order = torch.argsort(x, dim=dim, descending=True, stable=True)

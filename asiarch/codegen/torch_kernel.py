@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 def print_kernel(module: ModuleWriter, step: Kernel) -> None:
     """One kernel call; the state after the last token comes from the first."""
     found = step.recurrence
-    sizes = _state_sizes(module, found)
     key = found.states[0].name
     if step.first:
-        module.state_key(key, _initial(module, found, sizes))
+        module.state_key(key, _initial(module, found))
     _one(module, step, key, step.read, first=step.first)
 
 
@@ -33,14 +32,21 @@ def _state_sizes(module: ModuleWriter, found: Recurrence) -> tuple[int, int, int
     return product(found.heads), product(found.keys), product(found.values)
 
 
-def _initial(module: ModuleWriter, found: Recurrence, sizes: tuple[int, int, int]) -> str:
+def _zero(found: Recurrence) -> bool:
     start = found.states[0].initial
-    zeros = module.zeros("batch", *sizes)
-    if start.op == "size" and start.attr("value").constant == 0:
-        return zeros
+    return start.op == "size" and start.attr("value").constant == 0
+
+
+def _initial(module: ModuleWriter, found: Recurrence, count: str = "batch") -> str:
+    """The state before the first token of `count` documents."""
+    sizes = _state_sizes(module, found)
+    if _zero(found):
+        return module.zeros(count, *sizes)
+    start = found.states[0].initial
     axes = (*found.heads, *found.keys, *found.values)
-    text = module.expr.spread(module.expr.of(start), start.type, axes)
-    return f"{text.atom}.reshape({', '.join(map(str, sizes))}).expand(batch, -1, -1, -1)"
+    printer = module.outside() if count == "batch" else module.expr
+    text = printer.spread(printer.of(start), start.type, axes)
+    return f"{text.atom}.reshape({', '.join(map(str, sizes))}).expand({count}, -1, -1, -1)"
 
 
 def _one(
@@ -63,7 +69,7 @@ def _one(
         flags["DECAYED"] = erase.decayed
     if found.cls.startswith("identity"):
         flags.pop("DECAYED", None)
-    module.kernels.need(path, **flags)
+    name += module.kernels.need(path, **flags)
     if found.writes:
         k, v = found.writes[0]
     else:
@@ -80,7 +86,8 @@ def _one(
     if erase is not None:
         args += [] if erase.tied else [_shaped(module, erase.u, heads, found.keys)]
         args.append(_shaped(module, erase.w, heads, found.keys))
-    state_text = f'state.get("{key}")'
+    default = "" if _zero(found) else f", {_initial(module, found, 'rows.count')}"
+    state_text = f'state.get("{key}"{default})'
     if extra:
         module.expr.helpers.add("repeat_heads")
         count = 1

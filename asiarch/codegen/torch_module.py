@@ -23,15 +23,20 @@ RESERVED = ("self", "state", "after", "rows", "cu_seqlens", "return_state", "tor
 class Kernels:
     """Kernel files that a module needs, with the flags of each."""
 
-    files: dict[str, dict[str, bool]] = field(default_factory=dict[str, "dict[str, bool]"])
+    files: list[tuple[str, dict[str, bool], str]] = field(
+        default_factory=list["tuple[str, dict[str, bool], str]"]
+    )
     helpers: set[str] = field(default_factory=set[str])
 
     def need(self, path: str, **flags: bool) -> str:
-        """Note a kernel; a second one of other flags gets a suffix for its names."""
-        known = self.files.setdefault(path, flags)
-        if known != flags:
-            raise Unsupported(f"two variants of the kernel {path} in one module")
-        return path
+        """Note a kernel and its flags; the suffix that this variant's names take."""
+        variants = [known for known in self.files if known[0] == path]
+        for known in variants:
+            if known[1] == flags:
+                return known[2]
+        suffix = f"_{len(variants) + 1}" if variants else ""
+        self.files.append((path, flags, suffix))
+        return suffix
 
 
 @dataclass(slots=True)
@@ -355,6 +360,16 @@ class ModuleWriter:
             key, count = f"{wish}_{count}", count + 1
         return self._state(key, initial)
 
+    def outside(self) -> Expressions:
+        """A printer for `initial_state`, where none of forward's variables are."""
+        flat = self.plan.function
+        like = f"self.{attribute(flat.params[0].path)}" if flat.params else "zeros(())"
+        printer = Expressions(flat, like=like, special=self._special)
+        printer.helpers = self.expr.helpers
+        for param in flat.params:
+            printer.names[param.leaf] = Text(f"self.{attribute(param.path)}")
+        return printer
+
     def zeros(self, *shape: int | str) -> str:
         return f"zeros({', '.join(map(str, shape))})"
 
@@ -541,7 +556,7 @@ class ModuleWriter:
         w, flat = self.writer, self.plan.function
         with w.block("def initial_state(self, batch: int) -> dict[str, Any]:"):
             w.line('"""The state before the first token."""')
-            if any("zeros(" in text for _, text in self.states):
+            if any("zeros(" in text.replace("torch.zeros(", "") for _, text in self.states):
                 if flat.params:
                     like = f"self.{attribute(flat.params[0].path)}"
                     w.line(

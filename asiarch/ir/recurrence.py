@@ -377,6 +377,11 @@ def _common(v: P.Poly, w: P.Poly) -> P.Factors:
     return P.factors(tuple((shared or {}).items()))
 
 
+def _maps(query: Node, state: StateInfo) -> bool:
+    """Is it a learnt map of the state to new axes? Then the state is read whole, mapped after."""
+    return not query.type.stream and not set(query.type.axes) <= set(state.leaf.type.axes)
+
+
 # -- reads -----------------------------------------------------------------------------------------
 
 
@@ -421,8 +426,8 @@ def _read(
     if len(touched) != 1:
         return None
     target = touched[0]
-    if node.op == "contract":
-        query = node.args[1] if node.args[0] is target else node.args[0]
+    query = node.args[1] if node.op == "contract" and node.args[0] is target else node.args[0]
+    if node.op == "contract" and not _maps(query, state):
         over = node.attr("over")
         if target is state.update:
             return node, query, tuple(sorted(over)), False

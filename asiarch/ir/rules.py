@@ -24,7 +24,8 @@ def show(axes: Sequence[str]) -> str:
 def number(value: Size | Fraction | int | float) -> Node:
     """A number as a Tensor of no axes: exact while it can be."""
     if isinstance(value, float):
-        return make("const", (), replace(TENSOR, positional=True), value=value)
+        # -0.0 and 0.0 are equal keys: there is one zero
+        return make("const", (), replace(TENSOR, positional=True), value=value + 0.0)
     size = value if isinstance(value, Size) else Size.of(Fraction(value))
     return make("size", (), replace(TENSOR, positional=True), value=size)
 

@@ -12,4 +12,6 @@ PRIMITIVE = Primitive(
     kind="control",
     evaluate=lambda domain, node, *values: domain.attend(node, *values),
     flops=0,
+    signature="attend j where j <= t { score: q[t] @ k[j]  value: v[j] }",
+    symbol="attend",
 )
