@@ -136,7 +136,7 @@ def misplaced(machine: Automaton, tokens: Sequence[Token], at: int, last: str) -
 def repairs(s: Situation) -> Iterator[Repair]:
     """Likely repairs, the surest first; each has been tried on the tokens that follow."""
     for attempt in (
-        _foreign, _unclosed_at_end, _no_value, _equals, _reserved, _field, _side_by_side,
+        _foreign, _unclosed_at_end, _no_value, _equals, _colon, _reserved, _field, _side_by_side,
         _wrong_closer, _unclosed, _stray_closer, _missing, _superfluous,
     ):  # fmt: skip
         found = attempt(s)
@@ -259,6 +259,20 @@ def _equals(s: Situation) -> Repair | None:
     return None
 
 
+def _colon(s: Situation) -> Repair | None:
+    """`:` as Python has it, for `->` or for `{`."""
+    if s.token.kind != "COLON":
+        return None
+    for kind, message in (
+        ("ARROW", "the type of a result follows `->`"),
+        ("LBRACE", "a block stands in braces"),
+    ):
+        if s.passes([kind], 1):
+            fix = Fix(s.token.span, f" {s.machine.tables.word(kind)}")
+            return Repair(s.diagnostic("E0001", message, fix=fix), (kind,), 1, lossy=False)
+    return None
+
+
 def _no_value(s: Situation) -> Repair | None:
     """The next statement begins where a value was still to come."""
     before, token = s.previous, s.token
@@ -266,7 +280,8 @@ def _no_value(s: Situation) -> Repair | None:
         return None
     if s.last in VALUE_ENDS or token.kind not in ("NAME", "RBRACE", END):
         return None
-    message = f"a value is missing behind {shown(before)}"
+    what = "a value" if "NUMBER" in s.machine.row else "a name"
+    message = f"{what} is missing behind {shown(before)}"
     return Repair(s.diagnostic("E0001", message, before.span), ("NAME",))
 
 
@@ -410,7 +425,8 @@ def _stray_closer(s: Situation) -> Repair | None:
 
 def _missing(s: Situation) -> Repair | None:
     """One mark is missing before this token."""
-    for kind in _INSERTED:
+    typed = s.token.text[:1].isupper()  # `-> Seq[D] Seq[H]` against `-> Seq[D] causal`
+    for kind in _INSERTED if typed else ("WHERE", *_INSERTED):
         if kind in s.machine.row and s.passes([kind]):
             if kind == "LPAR" and "STAR" in s.machine.accepts():
                 continue

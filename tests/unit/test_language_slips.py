@@ -151,6 +151,32 @@ def test_a_missing_brace_ends_at_the_next_definition(end: str) -> None:
     assert len(result.program.items) == (2 if end else 1)
 
 
+@pytest.mark.parametrize(("head", "code", "mended"), [
+    ("op f[D](x: Seq[D]) Seq[D] {", "E0001", "op f[D](x: Seq[D]) -> Seq[D] {"),
+    ("op f[D](x: Seq[D]): Seq[D] {", "E0001", "op f[D](x: Seq[D]) -> Seq[D] {"),
+    ("op f[D](x: Seq[D]) -> Seq[D]:", "E0001", "op f[D](x: Seq[D]) -> Seq[D] {"),
+    ("op f[D](x: Seq[D]) -> Seq[D]", "E0001", "op f[D](x: Seq[D]) -> Seq[D] {"),
+    ("op f[D](x: Seq[D]) -> x causal {", "E0001", "op f[D](x: Seq[D]) -> x where causal {"),
+    ("op f[D](x: Seq[D]) -> Seq[D] Seq[D] {", "E0001", "op f[D](x: Seq[D]) -> Seq[D], Seq[D] {"),
+    ("op f[D](x: Seq[D] -> Seq[D] {", "E0003", "op f[D](x: Seq[D]) -> Seq[D] {"),
+    ("op f[D](x: Seq[D)) -> Seq[D] {", "E0006", "op f[D](x: Seq[D]) -> Seq[D] {"),
+    ("op f[D x: Seq[D]) -> Seq[D] {", "E0001", None),
+    ("op f[D](x; Seq[D]) => Seq[D] {", "E0002", None),
+    ("op [D](x: Seq[D]) -> Seq[D] {", "E0001", None),
+])  # fmt: skip
+def test_heads(head: str, code: str, mended: str | None) -> None:
+    text = f"{head}\n  y = x\n  return y\n}}\nop g(x) -> x {{ return x }}\n"
+    found = parse(text)
+    assert code in {d.code for d in found.diagnostics}
+    assert len(found.diagnostics) <= 2
+    assert {found.source.position(d.span.start).line for d in found.diagnostics} <= {1, 2}
+    assert found.program.definitions[-1].name.id == "g"
+    if mended is not None:
+        out = apply_fixes(text, [d.fix for d in found.diagnostics if d.fix is not None])
+        assert " ".join(out.splitlines()[0].split()) == mended
+        assert not parse(out).diagnostics
+
+
 def test_python_is_answered_in_its_own_words() -> None:
     result = parse("def f(x):\n    return x * 2\n")
     assert "E0009" in [d.code for d in result.diagnostics]
