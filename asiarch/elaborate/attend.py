@@ -117,8 +117,7 @@ def _keep(
 
     count = block = None
     for slot in e.brackets.slots:
-        assert not isinstance(slot.value, ast.Spread)
-        size = static_size(b, slot.value, "a number of tokens")
+        size = static_size(b, b.single(slot), "a number of tokens")
         if slot.name == "block":
             block = size
         else:

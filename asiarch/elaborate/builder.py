@@ -13,6 +13,7 @@ from asiarch.ir.node import Node, make
 from asiarch.ir.primitive import Problem
 from asiarch.ir.size import Size
 from asiarch.ir.types import SEQ, Type
+from asiarch.language import ast
 from asiarch.language.ast import Span
 from asiarch.language.diagnostics import Diagnostic, Fix, Label
 from asiarch.language.names import suggest
@@ -192,6 +193,13 @@ class Builder:
         self.scope.names[name] = Value(node, "stream", span)
         self.names[name] = node
         self.hints.setdefault(node, name)
+
+    def single(self, slot: ast.Slot) -> ast.Expr:
+        """The expression of a bracket's slot; a list of axes is refused."""
+        if isinstance(slot.value, ast.Spread):
+            self.fail("E0104", f"`{slot.value.id}...` is a list of axes; one value is wanted here",
+                      slot.span)  # fmt: skip
+        return slot.value
 
     # -- axes ------------------------------------------------------------------------------------
 

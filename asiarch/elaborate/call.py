@@ -219,18 +219,18 @@ def _explicit(b: Builder, call: ast.Call | ast.Pipe, syntax: ast.Definition, bou
 def _bind_slot(b: Builder, name: str, slot: ast.Slot, bound: Bound) -> None:
     from asiarch.elaborate.expression import static_size
 
-    assert not isinstance(slot.value, ast.Spread)
+    value = b.single(slot)
     if (
-        isinstance(slot.value, ast.Name)
-        and b.axis(slot.value.id) in b.axes
-        and not isinstance(b.scope.find(slot.value.id), Static)
+        isinstance(value, ast.Name)
+        and b.axis(value.id) in b.axes
+        and not isinstance(b.scope.find(value.id), Static)
     ):
-        axis = b.axis(slot.value.id)
+        axis = b.axis(value.id)
         bound.bind(name, b.axes[axis], axis, "the call")
-    elif isinstance(slot.value, ast.Name) and slot.value.id in b.header and slot.value.id in b.axes:
-        bound.bind(name, b.axes[slot.value.id], slot.value.id, "the call")
+    elif isinstance(value, ast.Name) and value.id in b.header and value.id in b.axes:
+        bound.bind(name, b.axes[value.id], value.id, "the call")
     else:
-        bound.bind(name, static_size(b, slot.value, f"`{name}`"), None, "the call")
+        bound.bind(name, static_size(b, value, f"`{name}`"), None, "the call")
 
 
 def _bind_argument(b: Builder, formal: ast.Formal, arg: Node, index: int, bound: Bound) -> Node:

@@ -205,10 +205,10 @@ def _index(b: Builder, e: ast.Index) -> Node:
     slot = slots[0]
     if slot.name is not None:
         return _pick(b, value(b, e.base), slot, e)
-    assert not isinstance(slot.value, ast.Spread)
-    steps = time_steps(b, slot.value)
+    inner = b.single(slot)
+    steps = time_steps(b, inner)
     if steps is None:
-        return _positional(b, e, slot.value)
+        return _positional(b, e, inner)
     return _delayed(b, e, steps)
 
 
@@ -221,8 +221,7 @@ def _picks(b: Builder, e: ast.Index) -> Node:
 
 def _pick(b: Builder, base: Node, slot: ast.Slot, e: ast.Index) -> Node:
     assert slot.name is not None
-    assert not isinstance(slot.value, ast.Spread)
-    chosen = value(b, slot.value)
+    chosen = value(b, b.single(slot))
     axis = b.axis(slot.name)
     try:
         size = rules.static(chosen)

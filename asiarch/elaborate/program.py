@@ -65,6 +65,7 @@ class Elaborator:
     diagnostics: list[Diagnostic] = field(default_factory=list[Diagnostic])
     loop_bounds: dict[str, Size] = field(default_factory=dict[str, Size])
     broken_return: bool = False
+    failed: int = 0  # statements that were given up
     nowhere: ast.Span = field(default_factory=lambda: ast.Span(0, 0))
     calling: ast.Span = field(default_factory=lambda: ast.Span(0, 0))
     not_imported: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
@@ -319,14 +320,14 @@ class Elaborator:
             caller.fail("E0108", f"`{named.syntax.name.id}` calls itself", self.calling,
                         help="repetition is `for n in N { ... }` with a static bound")  # fmt: skip
         self._building.append(key)
-        mark = len(self.diagnostics)
+        mark, failed = len(self.diagnostics), self.failed
         try:
             function = self._elaborate(named, bound, types, poly, caller)
         except Quiet:
             function = None
         finally:
             self._building.pop()
-        if any(d.severity == "error" for d in self.diagnostics[mark:]):
+        if failed != self.failed or any(d.severity == "error" for d in self.diagnostics[mark:]):
             function = None
         if self.concrete and function is not None:
             function = self._known(named, function)

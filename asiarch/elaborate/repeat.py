@@ -74,7 +74,8 @@ def _current(b: Builder, name: str) -> Node:
     if isinstance(found, StateName):
         assert found.current is not None
         return found.current
-    assert isinstance(found, Value)
+    if not isinstance(found, Value):  # bound by a statement that failed
+        raise Quiet
     return found.node
 
 

@@ -33,6 +33,7 @@ def block(b: Builder, body: Sequence[ast.Statement]) -> None:
 
 
 def _poison(b: Builder, statement: ast.Statement) -> None:
+    b.elaborator.failed += 1
     match statement:
         case ast.Equation() | ast.For() | ast.If():
             for name, span in targets([statement]).items():
