@@ -17,6 +17,7 @@ from asiarch.ir.flatten import flatten
 from asiarch.ir.function import Function, StateInfo
 from asiarch.ir.interpreter import Group, schedule
 from asiarch.ir.node import Node, make, topological
+from asiarch.ir.reads import normal_reads
 from asiarch.ir.recurrence import Read, Recurrence, classify
 from asiarch.ir.types import Type
 
@@ -80,7 +81,7 @@ class Plan:
 def make_plan(function: Function, chunk: int | None = None, *, loops: bool = False) -> Plan:
     """`loops`: every state by a loop over tokens, the form that is shortest to read."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
-    flat = _carry_delays(flatten(function, keep=_keep))
+    flat = normal_reads(_carry_delays(flatten(function, keep=_keep)))
     refuse(flat)
     plan = Plan(flat)
     groups = [s for s in schedule(flat) if isinstance(s, Group)]
@@ -254,6 +255,7 @@ class _Order:
         flat = self.plan.function
         roots = [*flat.outputs, *flat.losses, *(s.update for s in flat.states)]
         live = set(topological(roots)) | {u for s in flat.states for u in topological([s.initial])}
+        live -= self._within()
         for node in flat.hints:
             if node in live:
                 self.need(node)
@@ -262,6 +264,12 @@ class _Order:
         for recurrence in self.plan.recurrences:
             for state in recurrence.states:
                 self.need(state.update)
+
+    def _within(self) -> set[Node]:
+        """Nodes on a state's cycle that its kernel computes and gives to nobody."""
+        found = [r for r in self.plan.recurrences if r.kernel and not self.loops]
+        inside = {n for r in found for n in (*r.group.nodes, *(s.leaf for s in r.states))}
+        return inside - set(self.provider)
 
     def need(self, node: Node) -> None:
         step = self.provider.get(node)

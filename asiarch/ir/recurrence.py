@@ -18,6 +18,7 @@ from asiarch.ir.domains.affine import Affine, Term, Value
 from asiarch.ir.function import Function, StateInfo
 from asiarch.ir.interpreter import Group, schedule
 from asiarch.ir.node import Node, topological
+from asiarch.ir.reads import normal_reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ class Recurrence:
 
 def recurrences(function: Function) -> list[Recurrence]:
     """The recurrent groups of a flat function, in order of evaluation."""
-    steps = schedule(function)
-    groups = [s for s in steps if isinstance(s, Group)]
+    function = normal_reads(function)
+    groups = [s for s in schedule(function) if isinstance(s, Group)]
     return [classify(function, g) for g in groups]
 
 

@@ -1,0 +1,137 @@
+"""Reads of a state in normal form: `sum[K](q * S)`, `q @ (2 * S) / 2` and `q @ S` are one node.
+
+Whatever is affine in the state before or after the token, and contracts it, becomes a sum of
+`contract(q, S)` and of what is free of it, so that classes and plans do not depend on how a read
+was written. A read that is a plain contraction stays as it is; one that is not affine, or takes the
+whole state, stays too, and the classification says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from fractions import Fraction
+
+from asiarch.ir import polynomial as P
+from asiarch.ir import rules
+from asiarch.ir.domains.affine import Affine, Term, Value
+from asiarch.ir.function import Function, StateInfo
+from asiarch.ir.interpreter import Group, schedule
+from asiarch.ir.node import Node, rebuild, topological
+from asiarch.ir.primitives.expand import expand
+
+
+def normal_reads(function: Function) -> Function:
+    """The same function with every affine read as a sum of plain ones."""
+    groups = [s for s in schedule(function) if isinstance(s, Group) and len(s.states) == 1]
+    if not groups:
+        return function
+    order = topological(function.roots())
+    new: dict[Node, Node] = {}
+    for group in groups:
+        new |= _of_group(group, order)
+    return _replaced(function, new) if new else function
+
+
+def _of_group(group: Group, order: list[Node]) -> dict[Node, Node]:
+    """Reads of one state that are no plain contraction, and what they are."""
+    (state,) = group.states
+    analysis = Affine(frozenset({state.leaf}), {})
+    values = analysis.group(group)
+    if values.get(state.update) is None:
+        return {}
+    values[state.update] = {Term(state.update, (), (), ()): Fraction(1)}
+    inside = {*group.nodes, state.leaf}
+    new: dict[Node, Node] = {}
+    for node in order:
+        if node in inside or not any(a in values for a in node.args):
+            continue
+        if not _plain(node, state):
+            value = analysis.node(node, values)
+            form = _contraction(node, value) if value is not None else None
+            if form is None:
+                values[node] = value  # not yet contracted: whoever uses it may be
+                continue
+            if form is not node:
+                new[node] = form
+    return new
+
+
+def _plain(node: Node, state: StateInfo) -> bool:
+    """A contraction of the state itself with one node, in the sign it was written."""
+    ends = (state.update, state.leaf)
+    if node.op != "contract" or sum(a in ends for a in node.args) != 1:
+        return False
+    query = node.args[1] if node.args[0] in ends else node.args[0]
+    form = P.expand(query, {})
+    return len(form) != 1 or next(iter(form.values())) != -1
+
+
+def _contraction(node: Node, value: Value) -> Node | None:
+    """The node of a sum of contracted states and free terms; None if a state is in it as it is."""
+    states = [(t, c) for t, c in value.items() if t.leaf is not None]
+    if not states or any(not t.over for t, _ in states):
+        return None
+    merged: dict[tuple[Node, tuple[str, ...], P.Factors], P.Poly] = {}
+    for term, coefficient in states:
+        assert term.leaf is not None
+        if not set(term.over) <= P.axes_of(term.weight):
+            return None
+        place = (term.leaf, term.over, term.scale)
+        merged[place] = P.add(merged.get(place, {}), {term.weight: coefficient})
+    parts: list[tuple[bool, Node]] = []
+    for (leaf, over, scale), weight in merged.items():
+        negative = all(c < 0 for c in weight.values())
+        read = rules.contract(P.build(P.scale(weight, -1) if negative else weight), leaf, over)
+        parts.append((negative, _times(read, scale)))
+    free = {t.scale: c for t, c in value.items() if t.leaf is None}
+    if free:
+        parts.append((False, P.build(free)))
+    return _sum(sorted(parts, key=lambda p: p[0]), node.type.axes)
+
+
+def _times(read: Node, scale: P.Factors) -> Node:
+    if not scale:
+        return read
+    return rules.pointwise("mul", P.build({scale: Fraction(1)}), read)
+
+
+def _sum(parts: list[tuple[bool, Node]], axes: tuple[str, ...]) -> Node:
+    """Signed terms added up, each with all axes and in the order of the node that they replace."""
+    out: Node | None = None
+    for negative, term in parts:
+        missing = tuple(a for a in axes if a not in term.type.axes)
+        term = rules.order(expand(term, missing) if missing else term, axes)
+        if out is None:
+            out = rules.pointwise("sub", rules.number(0), term) if negative else term
+        else:
+            out = rules.pointwise("sub" if negative else "add", out, term)
+    assert out is not None
+    return out
+
+
+def _replaced(function: Function, new: Mapping[Node, Node]) -> Function:
+    """The function over the new nodes, which may hold old ones that are replaced themselves."""
+    done: dict[Node, Node] = {}
+    stack = list(reversed([*function.roots(), *(s.leaf for s in function.states)]))
+    while stack:
+        node = stack[-1]
+        needs = (new[node],) if node in new else node.args
+        waiting = [a for a in needs if a not in done]
+        if waiting:
+            stack.extend(waiting)
+            continue
+        stack.pop()
+        done[node] = (
+            done[new[node]] if node in new else rebuild(node, tuple(done[a] for a in needs))
+        )
+    out = Function(**{f.name: getattr(function, f.name) for f in fields(function)})
+    out.outputs = tuple(done[o] for o in function.outputs)
+    out.losses = tuple(done[o] for o in function.losses)
+    out.states = tuple(
+        StateInfo(s.name, s.leaf, done[s.initial], done[s.update]) for s in function.states
+    )
+    out.names = {name: done.get(node, node) for name, node in function.names.items()}
+    out.hints = {done.get(node, node): name for node, name in function.hints.items()}
+    out.spans = {done.get(node, node): span for node, span in function.spans.items()}
+    return out
