@@ -1,0 +1,58 @@
+"""The plan of a function's recurrences as text in which names, axes' names and the order of terms
+do not show."""
+
+from __future__ import annotations
+
+from asiarch.ir import polynomial as P
+from asiarch.ir.function import Function
+from asiarch.ir.node import Node, topological
+from asiarch.ir.recurrence import Recurrence, recurrences
+
+
+def canonical(function: Function) -> str:
+    """One line for each recurrence of a flat function: its class, factors and reads."""
+    return "\n".join(sorted(_Text(function).of(r) for r in recurrences(function)))
+
+
+class _Text:
+    def __init__(self, function: Function) -> None:
+        order: dict[str, None] = {}
+        for leaf in [*function.inputs, *(p.leaf for p in function.params)]:
+            order |= dict.fromkeys(leaf.type.axes)
+        self.axes = {a: f"axis{i}" for i, a in enumerate(order)}
+
+    def of(self, r: Recurrence) -> str:
+        writes = sorted(f"{self.poly(k)} (x) {self.poly(v)}" for k, v in r.writes)
+        erases = sorted(
+            f"{self.poly(e.u)} (x) {self.poly(e.w)}{' decayed' * e.decayed}{' tied' * e.tied}"
+            for e in r.erases
+        )
+        reads = sorted(f"{self.poly(x.q)}{' pre' * x.pre}" for x in r.reads)
+        sides = [sorted(self.axis(a) for a in s) for s in (r.heads, r.keys, r.values)]
+        decay = "1" if r.decay is None else self.poly(r.decay)
+        kind = "kernel" if r.kernel else "loop"
+        return f"{r.cls} {kind} {sides} decay {decay} write {writes} erase {erases} read {reads}"
+
+    def axis(self, name: str) -> str:
+        return self.axes.get(name, name)
+
+    def poly(self, node: Node) -> str:
+        """A sum of products in normal order."""
+        terms = [
+            f"{float(c):g}" + "".join(sorted(f" {self.atom(n)}^{p}" for n, p in monomial))
+            for monomial, c in P.expand(node, {}).items()
+        ]
+        return "(" + " + ".join(sorted(terms)) + ")"
+
+    def atom(self, node: Node) -> str:
+        texts: dict[Node, str] = {}
+        for n in topological([node]):
+            hidden = [k for k, _ in n.attrs if k in ("name", "of", "serial")]
+            attrs = [
+                (k, tuple(map(self.axis, v)) if k in ("over", "new", "parts") else v)
+                for k, v in n.attrs
+                if k not in hidden
+            ]
+            kind = sorted(map(self.axis, n.type.axes))
+            texts[n] = f"{n.op}{attrs}{kind}({', '.join(texts[a] for a in n.args)})"
+        return texts[node]
