@@ -176,8 +176,8 @@ def _torch_module(
     emitted = _emitted(function, chunk, bare=False)
     module = load_source(emitted.source, emitted.entry)
     state = {path: torch.from_numpy(value.copy()) for path, value in values.items()}
-    module.load_state_dict(state)
     module = module.to(device=device, dtype=kind)
+    module.load_state_dict(state)
     module.emitted_source = emitted.source
     schedule = {
         f"{cls}.{r.states[0].name}": {"class": r.cls, "kernel": r.kernel, "note": r.note}
