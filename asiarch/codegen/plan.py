@@ -191,13 +191,17 @@ def _dress(flat: Function, found: Recurrence) -> Recurrence:
     return found
 
 
+CHUNK = 64
+"""Tokens of a chunk: best or near it for every class on a CPU (benchmarks/cpu_recurrence.py); a
+kernel takes less when no document is as long."""
+
 KERNELS = {
-    "identity": ("identity", 64),
-    "scalar": ("scalar", 64),
-    "diagonal": ("diagonal", 32),
-    "identity+rank1": ("identity_rank1", 32),
-    "scalar+rank1": ("scalar_rank1", 32),
-    "diagonal+rank1": ("diagonal_rank1", 32),
+    "identity": "identity",
+    "scalar": "scalar",
+    "diagonal": "diagonal",
+    "identity+rank1": "identity_rank1",
+    "scalar+rank1": "scalar_rank1",
+    "diagonal+rank1": "diagonal_rank1",
 }
 
 
@@ -218,9 +222,9 @@ class _Order:
         if found.kernel and self.loops:
             found = _with_reads(found)
         elif found.kernel:
-            name, default = KERNELS[found.cls]
+            name = KERNELS[found.cls]
             steps = [
-                Kernel(found, name, self.chunk or default, read, index == 0)
+                Kernel(found, name, self.chunk or CHUNK, read, index == 0)
                 for index, read in enumerate(found.reads or (None,))
             ]
             for step in steps:

@@ -109,9 +109,8 @@ class Reference:
         """One token: streams without their time axis."""
         arrays = [np.asarray(s)[:, None] for s in streams]
         result, after = self.forward(*arrays, state=state, return_state=True)
-        if isinstance(result, tuple):
-            several: tuple[Any, ...] = result
-            return tuple(r[:, 0] for r in several), after
+        if len(self.function.outputs) > 1:
+            return tuple(r[:, 0] for r in result), after
         return result[:, 0], after
 
 

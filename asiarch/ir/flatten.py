@@ -74,7 +74,8 @@ def inlined(function: Function, keep: Keep = lambda node: False) -> int:
             if node.op == "call" and not keep(node):
                 total += count(node.attr("function"))
             elif node.op == "loop" and not keep(node):
-                bodies, schedule = node.attr("bodies"), node.attr("schedule")
+                bodies: tuple[Function, ...] = node.attr("bodies")
+                schedule: tuple[int, ...] | None = node.attr("schedule")
                 times = node.attr("count").integer or 0
                 counts = [count(body) for body in bodies]
                 total += sum(counts[i] for i in schedule) if schedule else times * counts[0]

@@ -18,7 +18,9 @@ import asiarch
 from asiarch.language.diagnostics import render
 
 FOLDER = Path(str(resources.files("asiarch.grammar"))) / "invalid"
-_CASE = re.compile(r"^## ([^\n]*)\n\n```asi\n(.*?)```\n\n```text\n(.*?)```$", re.MULTILINE | re.DOTALL)
+_CASE = re.compile(
+    r"^## ([^\n]*)\n\n```asi\n(.*?)```\n\n```text\n(.*?)```$", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,7 @@ CASES = [c for f in FILES for c in cases(f)]
 
 def said(case: Case) -> str:
     report = asiarch.check(case.program, f"{case.file.stem}.asi")
-    shown = [
-        render(d, report.sources.get(d.file or "", report.source)) for d in report.diagnostics
-    ]
+    shown = [render(d, report.sources.get(d.file or "", report.source)) for d in report.diagnostics]
     return "\n\n".join(shown) + "\n"
 
 
