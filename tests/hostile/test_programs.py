@@ -247,12 +247,12 @@ def mutated(rng: random.Random, text: str) -> str:
     return "".join(tokens)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_mutations_of_meaning(seed: int) -> None:
     rng = random.Random(seed)
     texts = [f.read_text() for f in EXAMPLES]
     silent = 0
-    for _ in range(60):
+    for _ in range(40):
         text = mutated(rng, rng.choice(texts))
         try:
             with processor_time(BUDGET):
@@ -260,4 +260,4 @@ def test_mutations_of_meaning(seed: int) -> None:
         except BaseException:
             print(text)
             raise
-    assert 0 < silent < 60
+    assert 0 < silent < 40
