@@ -58,13 +58,18 @@ def _of_group(group: Group, order: list[Node]) -> dict[Node, Node]:
 
 
 def _plain(node: Node, state: StateInfo) -> bool:
-    """A contraction of the state itself with one node, in the sign it was written."""
+    """A contraction of the state itself with a query that is in normal form, or a scaled one."""
     ends = (state.update, state.leaf)
     if node.op != "contract" or sum(a in ends for a in node.args) != 1:
         return False
     query = node.args[1] if node.args[0] in ends else node.args[0]
     form = P.expand(query, {})
-    return len(form) != 1 or next(iter(form.values())) != -1
+    if len(form) != 1:
+        return True
+    ((monomial, coefficient),) = form.items()
+    if coefficient == 1 and len(monomial) == 1:
+        return monomial[0] == (query, 1)
+    return coefficient != -1
 
 
 def _contraction(node: Node, value: Value) -> Node | None:

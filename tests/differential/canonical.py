@@ -27,7 +27,7 @@ class _Text:
             f"{self.poly(e.u)} (x) {self.poly(e.w)}{' decayed' * e.decayed}{' tied' * e.tied}"
             for e in r.erases
         )
-        reads = sorted(f"{self.poly(x.q)}{' pre' * x.pre}" for x in r.reads)
+        reads = sorted(f"{self.poly(x.q, free=True)}{' pre' * x.pre}" for x in r.reads)
         sides = [sorted(self.axis(a) for a in s) for s in (r.heads, r.keys, r.values)]
         decay = "1" if r.decay is None else self.poly(r.decay)
         kind = "kernel" if r.kernel else "loop"
@@ -36,11 +36,14 @@ class _Text:
     def axis(self, name: str) -> str:
         return self.axes.get(name, name)
 
-    def poly(self, node: Node) -> str:
-        """A sum of products in normal order."""
+    def poly(self, node: Node, free: bool = False) -> str:
+        """A sum of products in normal order; free: but for a number, which may as well stand
+        beside what is read with it."""
+        form = P.expand(node, {})
+        unit = next(iter(form.values())) if free and len(form) == 1 else 1
         terms = [
-            f"{float(c):g}" + "".join(sorted(f" {self.atom(n)}^{p}" for n, p in monomial))
-            for monomial, c in P.expand(node, {}).items()
+            f"{float(c / unit):g}" + "".join(sorted(f" {self.atom(n)}^{p}" for n, p in monomial))
+            for monomial, c in form.items()
         ]
         return "(" + " + ".join(sorted(terms)) + ")"
 
