@@ -197,7 +197,7 @@ class Tokens:
 
 # -- sizes ---------------------------------------------------------------------------------------
 
-_OPS = ("%", "//", "^", "round", "max", "min", "<", "<=", ">", ">=", "==", "!=")
+_OPS = ("%", "//", "/", "^", "round", "max", "min", "<", "<=", ">", ">=", "==", "!=")
 
 
 def read_size(text: str) -> Size:
@@ -246,10 +246,13 @@ def _opaque(text: str) -> Size:
     for op in _OPS:
         pieces = _pieces(text, (f" {op} ",))
         if len(pieces) == 2:
-            return binary(op, _sum(pieces[0][1]), _sum(pieces[1][1]))
-    # A quotient that is no monomial: its right side begins at the last `/`.
-    at = max(i for i in range(len(text)) if text.startswith(" / ", i) and _depth(text, i) == 0)
-    return _sum(text[:at]) / _sum(text[at + 3 :])
+            return binary(op, _side(pieces[0][1]), _side(pieces[1][1]))
+    raise ValueError(text)
+
+
+def _side(text: str) -> Size:
+    """A side of an opaque symbol: a name, a number, or anything else in parentheses."""
+    return _sum(text[1:-1] if text.startswith("(") else text)
 
 
 def _pieces(text: str, marks: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -267,7 +270,3 @@ def _pieces(text: str, marks: tuple[str, ...]) -> list[tuple[str, str]]:
         depth += {"(": 1, ")": -1}.get(text[place], 0)
         place += 1
     return [*out, (before, text[start:])]
-
-
-def _depth(text: str, end: int) -> int:
-    return text.count("(", 0, end) - text.count(")", 0, end)
