@@ -137,7 +137,8 @@ def _attend(e: ast.Attend, fields: Fields) -> Doc:
 
 def field(f: ast.Field, fields: Fields) -> Doc:
     value = expression(f.value, fields)
-    return (f"{f.name.id}: ", value if isinstance(f.value, ast.Attend) else Nest(value))
+    chain = isinstance(f.value, ast.Binary | ast.Compare | ast.Pipe)
+    return (f"{f.name.id}: ", Nest(value) if chain else value)
 
 
 # -- what stands outside of expressions ------------------------------------------------------------

@@ -353,7 +353,7 @@ class _Printer:
 
     def _value(self, e: ast.Expr) -> Doc:
         inner = documents.expression(e, self._fields)
-        return inner if isinstance(e, ast.Attend) else Nest(inner)
+        return Nest(inner) if isinstance(e, ast.Binary | ast.Compare | ast.Pipe) else inner
 
     def _fields(self, e: ast.Attend) -> Doc | None:
         """The fields on lines of their own, with their comments; None where they may stay."""

@@ -15,6 +15,7 @@ from asiarch.language.parser import parse
 
 FOLDER = Path(str(resources.files("asiarch.grammar"))) / "examples"
 FILES = sorted(FOLDER.glob("*.asi"))
+LIBRARY = sorted(Path(str(resources.files("asiarch.library"))).glob("*.asi"))
 SMALL = {"D": 16, "H": 2, "L": 2, "K": 4, "V": 4, "M": 4, "N": 4, "W": 4, "I": 3, "J": 4,
          "layer": 1, "vocab": 32}  # fmt: skip
 
@@ -32,7 +33,7 @@ def small_sizes(definition: Definition) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", FILES + LIBRARY, ids=lambda f: f"{f.parent.name}-{f.stem}")
 def test_one_layout(file: Path) -> None:
     assert format(file.read_text()) == file.read_text()
 
