@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from asiarch.elaborate.program import Elaborator, Named, SizesError
+from asiarch.ir.flatten import inlined
 from asiarch.ir.function import Function
 from asiarch.language import ast
 from asiarch.language.diagnostics import SpecError
 from asiarch.language.parser import parse as parse_text
 
 BACKENDS = ("torch", "reference")
+MOST = 1_000_000  # operations of what is compiled
 
 
 class SizeError(SizesError):
@@ -53,6 +55,10 @@ def elaborate(
     _raise(elaborator, result.source, sizes)
     if function is None:
         raise SpecError(tuple(elaborator.diagnostics), result.source)
+    count = inlined(function)
+    if count > MOST:
+        raise SizeError(f"`{function.name}` has {count} operations at these sizes; at most {MOST} "
+                        "are compiled (checking has no such limit)")  # fmt: skip
     return function
 
 

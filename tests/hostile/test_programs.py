@@ -261,3 +261,13 @@ def test_mutations_of_meaning(seed: int) -> None:
             print(text)
             raise
     assert 0 < silent < 40
+
+
+@pytest.mark.parametrize("program", ["a million layers", "a billion iterations", "calls twice"])
+def test_compiling_too_much_is_refused(program: str) -> None:
+    text = PROGRAMS[program][0].replace("L = 1000000", "L = 1000000000")
+    text = text.replace("x = x + n", "x = silu(x)").replace("if layer % 7 == 3", "if 1 == 1")
+    name = {"a million layers": "m", "calls twice": "f59"}.get(program, "f")
+    sizes = {} if name == "m" else {"D": 4}
+    with processor_time(BUDGET), pytest.raises(asiarch.SizeError, match="operations"):
+        asiarch.emit(text, name, sizes)
