@@ -60,9 +60,9 @@ def _of_group(group: Group, order: list[Node]) -> dict[Node, Node]:
 def _plain(node: Node, state: StateInfo) -> bool:
     """A contraction of the state itself with a query that is in normal form, or a scaled one."""
     ends = (state.update, state.leaf)
-    if node.op != "contract" or sum(a in ends for a in node.args) != 1:
+    if node.op != "contract" or node.args[0] in ends or node.args[1] not in ends:
         return False
-    query = node.args[1] if node.args[0] in ends else node.args[0]
+    query = node.args[0]
     form = P.expand(query, {})
     if len(form) != 1:
         return True
