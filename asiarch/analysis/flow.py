@@ -34,5 +34,10 @@ def unused_names(function: Function) -> list[str]:
     return [
         name
         for name, node in function.names.items()
-        if node not in live and not node.is_leaf and node.op != "result"
+        if node not in live and not node.is_leaf and not _carried(node)
     ]
+
+
+def _carried(node: Node) -> bool:
+    """A name that a loop or an arm hands on: written once, read again by the next iteration."""
+    return node.op == "result" and node.args[0].op in ("loop", "branch")
