@@ -1,29 +1,38 @@
 """The models of one file, one text, equal steps: `python -m asiarch.train.demo FILE.asi -D D=96`.
 
 Trains every model that a file defines alike and prints bits per byte, parameters, state and speed
-beside byte n-grams of the same split. An interrupted comparison goes on where it stopped.
+beside byte n-grams of the same split. The models train at once, each in a process of its own on an
+equal share of the cores: small models gain little from a second thread, and threads that wait for
+each other lose much when the machine has other work. An interrupted comparison goes on where it
+stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+import torch
 from torch import nn
 
 from asiarch import interface
 from asiarch.train import checkpoint, data, evaluate, ngram
 from asiarch.train.checkpoint import Settings
 from asiarch.train.errors import TrainError
-from asiarch.train.progress import choose
+from asiarch.train.progress import Plain, Step
 from asiarch.train.sample import sample
 from asiarch.train.trainer import EVALUATED_BYTES, Result, train
 
 Make = Callable[[str, str, Mapping[str, int], int], nn.Module]
+Ahead = Callable[[Sequence[str]], int]
 TABLE = "table.txt"
 PROMPT = b"def "
 INTERRUPTED = 130
@@ -54,9 +63,17 @@ class Plan:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the comparison; 1 when a model does not beat the bigram or something is wrong."""
-    arguments = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(words)
     try:
-        return compare(_plan(arguments), make_module, sys.stdout)
+        if arguments.only is None:
+            return compare(
+                _plan(arguments), make_module, sys.stdout, lambda models: _at_once(words, models)
+            )
+        torch.set_num_threads(arguments.threads)
+        plan = _plan(arguments)
+        module = make_module(plan.text, arguments.only, plan.sizes, plan.settings.seed)
+        return INTERRUPTED if _train(module, arguments.only, plan).interrupted else 0
     except (TrainError, interface.SpecError, interface.SizeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -67,8 +84,11 @@ def make_module(text: str, model: str, sizes: Mapping[str, int], seed: int) -> n
     return interface.compile(text, model, sizes, seed=seed)
 
 
-def compare(plan: Plan, make: Make, stream: TextIO) -> int:
-    """Trains each model of the spec and prints the table to the stream; returns the exit status."""
+def compare(plan: Plan, make: Make, stream: TextIO, ahead: Ahead | None = None) -> int:
+    """Trains each model of the spec and prints the table to the stream; returns the exit status.
+
+    `ahead` may train the models named to it elsewhere; what it leaves undone is done here.
+    """
     models = [d.name.id for d in interface.parse(plan.text).definitions if d.kind == "model"]
     settings, corpus = plan.settings, plan.corpus
     print(corpus.describe(), file=stream)
@@ -77,12 +97,19 @@ def compare(plan: Plan, make: Make, stream: TextIO) -> int:
     grams = ngram.baselines(corpus.train, held_out)
     rows = [Row(name, bits) for name, bits in grams.items()]
     # A table marks a comparison that came to its end: the next one starts from nothing.
-    fresh = (plan.out / TABLE).exists()
-    (plan.out / TABLE).unlink(missing_ok=True)
+    if (plan.out / TABLE).exists():
+        for name in models:
+            shutil.rmtree(plan.out / name, ignore_errors=True)
+        (plan.out / TABLE).unlink()
+    status = ahead(models) if ahead else 0
+    if status == INTERRUPTED:
+        print("the same command goes on from here", file=stream)
+    if status:
+        return status
     modules: dict[str, nn.Module] = {}
     for name in models:
         module = modules[name] = make(plan.text, name, plan.sizes, settings.seed)
-        result = _train(module, name, plan, fresh)
+        result = _train(module, name, plan)
         if result.interrupted:
             print("the same command goes on from here", file=stream)
             return INTERRUPTED
@@ -122,7 +149,42 @@ def render(rows: Sequence[Row], settings: Settings) -> str:
     return "\n".join(line.rstrip() for line in shown) + "\n"
 
 
-def _train(module: nn.Module, name: str, plan: Plan, fresh: bool) -> Result:
+class Parted(Plain):
+    """Lines that begin with the model's name; ends the run when the comparison is gone."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.parent = os.getppid()
+
+    def step(self, step: Step) -> None:
+        super().step(step)
+        if os.getppid() != self.parent:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def note(self, text: str) -> None:
+        super().note(f"{self.name}: {text}")
+
+
+def _at_once(words: Sequence[str], models: Sequence[str]) -> int:
+    """Trains each model in a process of its own; the first status that is not 0, else 0."""
+    threads = max(1, torch.get_num_threads() // max(1, len(models)))
+    command = [sys.executable, "-m", "asiarch.train.demo", *words, "--threads", str(threads)]
+    # Sessions of their own: Ctrl-C reaches them once, from here, and not by the terminal as well.
+    running = [
+        subprocess.Popen([*command, "--only", name], start_new_session=True) for name in models
+    ]
+    try:
+        return next(filter(None, [process.wait() for process in running]), 0)
+    except KeyboardInterrupt:
+        for process in running:
+            process.send_signal(signal.SIGINT)
+        for process in running:
+            process.wait()
+        return INTERRUPTED
+
+
+def _train(module: nn.Module, name: str, plan: Plan) -> Result:
     folder, settings = plan.out / name, plan.settings
     meta = {
         "spec": plan.text,
@@ -131,12 +193,12 @@ def _train(module: nn.Module, name: str, plan: Plan, fresh: bool) -> Result:
         "seed": settings.seed,
     }
     resume = None
-    if not fresh and checkpoint.exists(folder):
+    if checkpoint.exists(folder):
         stored = checkpoint.load(folder)
         resume = folder if (stored.settings, stored.meta) == (settings, meta) else None
-    progress = choose()
-    how = f", resumed from {resume}" if resume else ""
-    progress.note(f"\n{name}: {evaluate.parameter_count(module):,} parameters{how}")
+    progress = Parted(name)
+    if resume is None:
+        progress.note(f"{evaluate.parameter_count(module):,} parameters")
     return train(
         module,
         plan.corpus,
@@ -210,6 +272,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--time", type=int, default=256, help="bytes per row")
     add("--lr", type=float, default=8e-3, help="peak learning rate")
     add("--seed", type=int, default=0)
+    add("--only", metavar="MODEL", help="train this one and print no table")
+    add("--threads", type=int, default=1, help="of --only")
     add("--out", type=Path, default=Path("runs/demo"), help="for checkpoints")
     return parser
 

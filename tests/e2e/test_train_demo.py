@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -147,9 +150,34 @@ def test_the_models_of_a_spec_train_for_real(arguments: list[str], tmp_path: Pat
     assert (tmp_path / "out" / "two" / checkpoint.RECORD).exists()
 
 
+def test_ctrl_c_stops_every_model_and_the_same_command_goes_on(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "asiarch.train.demo", *arguments, "--steps", "100000"]
+    out = tmp_path / "out"
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        seen: set[str] = set()
+        for line in process.stderr:
+            if " step " in line:
+                seen.add(line.split(":")[0])
+            if seen == {"one", "two"}:
+                break
+        process.send_signal(signal.SIGINT)
+        shown = process.stderr.read()
+        assert "the same command goes on" in process.stdout.read()
+    assert process.returncode == demo.INTERRUPTED
+    assert shown.count("interrupted after step") == 2
+    assert 0 < checkpoint.load(out / "one").step < 100_000
+    assert 0 < checkpoint.load(out / "two").step < 100_000
+
+
 def test_a_wrong_spec_is_an_error_without_a_traceback(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    arguments: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     Path(arguments[0]).write_text("model one[vocab] { return nothing }")
     assert demo.main(arguments) == 1
-    assert "error[" in capsys.readouterr().err
+    assert "error[" in capfd.readouterr().err
