@@ -8,13 +8,18 @@ file knows how facts pass through calls, loops, branches and states.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from asiarch.ir.function import Function
 from asiarch.ir.interpreter import Frame, Group, run
 from asiarch.ir.node import Node
+from asiarch.ir.offsets import lower
 
-ITERATE = 3
+ITERATE = 3  # rounds that are joined exactly before a chain is widened
+
+Step: TypeAlias = Callable[[list[Any]], list[Any]]
+"""One round: the facts after an iteration, or of the states after a token, from those before."""
 
 
 class Facts(ABC):
@@ -34,8 +39,8 @@ class Facts(ABC):
     def join(self, a: Any, b: Any) -> Any: ...
 
     @abstractmethod
-    def widen(self, old: Any, new: Any) -> Any:
-        """An upper bound of a chain that did not settle."""
+    def widen(self, facts: list[Any], inputs: list[Any], step: Step) -> list[Any]:
+        """Facts no smaller that a step does not enlarge; `inputs` are what it reads besides."""
         ...
 
     @abstractmethod
@@ -108,21 +113,30 @@ class Facts(ABC):
         return [self.join(a, b) for a, b in zip(*both, strict=True)]
 
     def loop(self, node: Node, *values: Any) -> list[Any]:
-        """The join over iterations: iterate a few times, then widen what still moves."""
+        """A few iterations one by one; else one iteration after any number of them."""
         carried, bodies = node.attr("carried"), node.attr("bodies")
         count = node.attr("count").integer
-        now = list(values)
-        for n in range(ITERATE + 2):
-            if count is not None and n >= count:
-                return now[:carried]
-            after = self._iteration(bodies, now)
-            joined = [self.join(a, b) for a, b in zip(now[:carried], after, strict=True)]
-            if joined == now[:carried] and n > 0:
-                return after
-            if n >= ITERATE:
-                joined = [self.widen(a, b) for a, b in zip(now[:carried], joined, strict=True)]
-            now = [*(joined if n >= ITERATE else after), *values[carried:]]
-        return self._iteration(bodies, now)
+        start, captured = list(values[:carried]), list(values[carried:])
+
+        def step(now: list[Any]) -> list[Any]:
+            return self._iteration(bodies, [*now, *captured])
+
+        if count is not None and count <= ITERATE:
+            for _ in range(count):
+                start = step(start)
+            return start
+        after = step(self._invariant(start, captured, step))
+        some = count is not None or lower(node.attr("count")) >= 1
+        return after if some else [self.join(a, b) for a, b in zip(start, after, strict=True)]
+
+    def _invariant(self, facts: list[Any], inputs: list[Any], step: Step) -> list[Any]:
+        """Facts at least as large as the given ones that a step does not enlarge."""
+        for _ in range(ITERATE):
+            after = [self.join(a, b) for a, b in zip(facts, step(facts), strict=True)]
+            if after == facts:
+                return facts
+            facts = after
+        return self.widen(facts, inputs, step)
 
     def _iteration(self, bodies: tuple[Function, ...], values: list[Any]) -> list[Any]:
         outputs = [self.results(f, values[: len(f.inputs)]) for f in bodies]
@@ -132,17 +146,18 @@ class Facts(ABC):
         return out
 
     def solve(self, group: Group, frame: Frame) -> None:
-        """Least fixed point over the states of a group."""
-        facts = {s.leaf: self.bottom(s.leaf) for s in group.states}
-        initial = {s.leaf: frame.values[s.initial] for s in group.states}
-        for n in range(ITERATE + 3):
-            for state in group.states:
-                frame.values[state.leaf] = self.carry(facts[state.leaf], initial[state.leaf])
+        """A fixed point over the states of a group."""
+        inside = {*group.nodes, *(s.leaf for s in group.states)}
+        initial = [frame.values[s.initial] for s in group.states]
+        outside = {a for n in group.nodes for a in n.args if a not in inside}
+        inputs = [frame.values[a] for a in outside]
+
+        def step(facts: list[Any]) -> list[Any]:
+            for state, fact, start in zip(group.states, facts, initial, strict=True):
+                frame.values[state.leaf] = self.carry(fact, start)
             for node in group.nodes:
                 frame.values[node] = frame.evaluate(node)
-            after = {s.leaf: self.join(facts[s.leaf], frame.values[s.update]) for s in group.states}
-            if after == facts:
-                return
-            if n >= ITERATE:
-                after = {leaf: self.widen(facts[leaf], value) for leaf, value in after.items()}
-            facts = after
+            return [frame.values[s.update] for s in group.states]
+
+        bottoms = [self.bottom(s.leaf) for s in group.states]
+        step(self._invariant(bottoms, [*initial, *inputs], step))

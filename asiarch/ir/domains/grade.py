@@ -11,11 +11,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from asiarch.ir.domains.facts import Facts
+from asiarch.ir.domains.facts import Facts, Step
 from asiarch.ir.function import Function
 from asiarch.ir.interpreter import Frame, run
 from asiarch.ir.node import Node
-from asiarch.ir.offsets import hull
+from asiarch.ir.offsets import hull, upper
 
 INF = math.inf
 
@@ -83,6 +83,17 @@ def joined(*grades: Grade) -> Grade:
     return Grade(order, any(g.whole for g in grades), any(g.anchored for g in grades))
 
 
+def _freed(old: Grade, new: Grade) -> Grade:
+    """`new` with the ends that moved since `old` at infinity."""
+    reads: list[tuple[Node, Reads]] = []
+    for leaf, after in new.reads:
+        before = old.of(leaf) or after
+        low = -INF if after.low < before.low else after.low
+        high = INF if after.high > before.high else after.high
+        reads.append((leaf, Reads(low, high, after.cause)))
+    return Grade(tuple(reads), new.whole, new.anchored)
+
+
 class Grades(Facts):
     """The grade domain. Summaries of callees are kept per function."""
 
@@ -101,14 +112,18 @@ class Grades(Facts):
     def join(self, a: Grade, b: Grade) -> Grade:
         return joined(a, b)
 
-    def widen(self, old: Grade, new: Grade) -> Grade:
-        out: list[tuple[Node, Reads]] = []
-        for leaf, after in new.reads:
-            before = old.of(leaf) or after
-            low = -INF if after.low < before.low else after.low
-            high = INF if after.high > before.high else after.high
-            out.append((leaf, Reads(low, high, after.cause)))
-        return Grade(tuple(out), new.whole, new.anchored)
+    def widen(self, facts: list[Grade], inputs: list[Grade], step: Step) -> list[Grade]:
+        """Ends that move are set free; if that does not settle, all read what any of them reads."""
+        for _ in range(3):
+            after = [joined(f, a) for f, a in zip(facts, step(facts), strict=True)]
+            if after == facts:
+                return facts
+            facts = [_freed(f, a) for f, a in zip(facts, after, strict=True)]
+        every = joined(*facts, *inputs)
+        back = shifted(every, -INF, 0)
+        if all(joined(back, after) == back for after in step([back] * len(facts))):
+            return [back] * len(facts)
+        return [Grade(shifted(every, -INF, INF).reads, True, True)] * len(facts)
 
     def bottom(self, node: Node) -> Grade:
         return Grade()
@@ -144,7 +159,7 @@ class Grades(Facts):
         body: Function = node.attr("body")
         found = hull(body.outputs[0])
         low = -INF if found.low is None or found.low.integer is None else found.low.integer
-        high = _upper(found.high)
+        high = upper(found.high)
         parts: list[Grade] = [Grade(anchored=found.anchored)]
         for leaf, value in zip(body.inputs, values, strict=True):
             if leaf.op == "at" and leaf.attr("which") == "j":
@@ -182,18 +197,6 @@ class Grades(Facts):
             value = values[function.inputs.index(leaf)]
             parts.append(shifted(value, reads.low, reads.high, reads.cause))
         return joined(*parts)
-
-
-def _upper(high: Any) -> float:
-    """An upper offset as a number; a name that may be any number counts as infinite."""
-    if high is None:
-        return INF
-    value = high.constant
-    if value is not None:
-        return float(value)
-    at_one = high.evaluate(dict.fromkeys(high.symbols(), 1))
-    falling = all(c < 0 for m, c in high.terms if m != ())
-    return float(at_one) if falling else INF
 
 
 def grade_of(function: Function) -> list[Grade]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from asiarch.ir import interval as I
-from asiarch.ir.domains.facts import Facts
+from asiarch.ir.domains.facts import Facts, Step
 from asiarch.ir.function import Function
 from asiarch.ir.interpreter import Frame, run
 from asiarch.ir.interval import Range
@@ -132,13 +132,19 @@ class Ranges(Facts):
     def draw(self, node: Node, *values: Any) -> Range:
         return I.top()
 
-    def join(self, a: Range, b: Range) -> Range:
+    def join(self, a: Range | None, b: Range | None) -> Range | None:
+        if a is None or b is None:
+            return b if a is None else a
         return I.join(a, b)
 
-    def widen(self, old: Range, new: Range) -> Range:
-        low = -I.INF if new.low < old.low else new.low
-        high = I.INF if new.high > old.high else new.high
-        return Range(low, high, new.low_open, new.high_open)
+    def widen(self, facts: list[Range], inputs: list[Range], step: Step) -> list[Range]:
+        """Ends that move are set free; what still moves is any number."""
+        for _ in range(3):
+            after = [I.join(f, a) for f, a in zip(facts, step(facts), strict=True)]
+            if after == facts:
+                return facts
+            facts = [_freed(f, a) for f, a in zip(facts, after, strict=True)]
+        return [I.top()] * len(facts)
 
     def bottom(self, node: Node) -> Range | None:
         return None
@@ -146,20 +152,11 @@ class Ranges(Facts):
     def carry(self, value: Range | None, initial: Range) -> Range:
         return initial if value is None else I.join(value, initial)
 
-    def solve(self, group: Any, frame: Frame) -> None:
-        """Like the base, with nothing known of a state before its first token."""
-        facts: dict[Node, Range] = {s.leaf: frame.values[s.initial] for s in group.states}
-        for n in range(7):
-            frame.values.update(facts)
-            for node in group.nodes:
-                frame.values[node] = frame.evaluate(node)
-            after = {s.leaf: I.join(facts[s.leaf], frame.values[s.update]) for s in group.states}
-            if after == facts:
-                return
-            facts = {
-                leaf: self.widen(facts[leaf], value) if n >= 2 else value
-                for leaf, value in after.items()
-            }
+
+def _freed(old: Range, new: Range) -> Range:
+    low = -I.INF if new.low < old.low else new.low
+    high = I.INF if new.high > old.high else new.high
+    return Range(low, high, new.low_open, new.high_open, new.unit)
 
 
 class _Body(Ranges):
