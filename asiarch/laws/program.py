@@ -1,5 +1,4 @@
-"""A compiled module against its program: the token loop in the ring and in float64, gradients
-included.
+"""A compiled module against its program: the token loop in the ring, in float64 and in float32.
 
 `exact` is the first oracle: outputs bit for bit, and every gradient by the adjoint identity
 <u, J v> = <J' u, v> in Z/p^3 with random u, v (J v from the program's dual numbers, J' u from
@@ -19,11 +18,12 @@ from torch import Tensor, nn
 from asiarch.codegen.reference import Reference
 from asiarch.ir.domains import ring_arithmetic as ra
 from asiarch.ir.domains.dual import Dual, Pair
+from asiarch.ir.domains.float32 import Float32
 from asiarch.ir.domains.float64 import Float64
 from asiarch.ir.domains.ring import Ring
 from asiarch.ir.function import Function
 from asiarch.laws.ringmode import RingMode
-from asiarch.laws.tolerances import FLOAT64, compare
+from asiarch.laws.tolerances import FLOAT64, compare, compare_with_loop, loop_share
 from asiarch.laws.verdict import Verdict, Witness, fails, holds
 
 DRAWS = 4
@@ -194,3 +194,37 @@ def real(
                 law, f"output {index} differs at token {error.token} by {error.difference:.3g}"
             )
     return holds(law, "outputs equal to 1e-12 of the row's maximum", worst)
+
+
+def single(function: Function, module: nn.Module, streams: Sequence[Any]) -> Verdict:
+    """The module in float32 errs at most as `tolerances` allow beside a float32 token loop.
+
+    A row in which the loop is exact by luck counts as erring like the loop's worst row.
+    """
+    import copy
+
+    law = "program = module, float32"
+    low = copy.deepcopy(module).float().eval()
+    narrow = [_narrow(s) for s in streams]
+    values = {path: p.numpy() for path, p in low.state_dict().items()}
+    wide = {path: p.astype(np.float64) for path, p in values.items()}
+    loop = Reference(function, values, Float32()).evaluate(narrow)
+    truth = Reference(function, wide, Float64()).evaluate([np.asarray(s) for s in narrow])
+    with torch.no_grad():
+        outputs = _outputs(low(*(torch.from_numpy(np.array(s)) for s in narrow)))
+    worst = 0.0
+    for index, (ours, plain, right) in enumerate(zip(outputs, loop, truth, strict=True)):
+        if plain.dtype != np.float32:
+            raise TypeError(f"the float32 loop gave {plain.dtype}: a rule widens it")
+        steps, exact_ = torch.from_numpy(np.array(plain)), torch.from_numpy(np.array(right))
+        error = compare_with_loop(ours, steps, exact_, loop_share(steps, exact_))
+        worst = max(worst, error.ratio)
+        if error.ratio > 1:
+            text = f"output {index} differs at token {error.token} by {error.difference:.3g}"
+            return fails(law, text, ratio=error.ratio)
+    return holds(law, "outputs err as a token loop does", worst)
+
+
+def _narrow(stream: Any) -> Any:
+    array = np.asarray(stream)
+    return array.astype(np.float32) if array.dtype.kind == "f" else array

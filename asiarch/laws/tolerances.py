@@ -24,6 +24,11 @@ LOOP_EPSILONS = 4.0
 """Below float64: a form may err 16 times what a token loop in the same precision errs in that row,
 plus 4 epsilons of the row's maximum, both measured from float64."""
 
+UNDAMPED_FACTOR = 32.0
+"""In place of 16 where nothing decays and an erase term reflects (rate 2) or projects: there a loop
+rounds next to nothing, and any solved form, LAPACK's substitution too, was seen to err 31 times as
+much as the loop's worst row."""
+
 SAME_CODE = {
     torch.float64: FLOAT64,
     torch.float32: 2e-5,

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
+from typing import Any
+
+import numpy as np
+
+import asiarch
+from asiarch.interface import elaborate
+from asiarch.ir.flatten import flatten
+from asiarch.ir.function import Function
 
 LINEAR = """
 op linear_core[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V]
@@ -82,7 +91,7 @@ op both[D, H, K = D / H](x: Seq[D]) -> Seq[D] where causal {
 """
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """`filename` decides where `use` looks."""
 
@@ -106,6 +115,12 @@ def of(file: str, op: str, gates: tuple[str, ...] = (), **sizes: int) -> Program
     return Program(op, sizes, text, filename, gates)
 
 
+def example(file: str, op: str, **sizes: int) -> Program:
+    """A definition of `grammar/examples`."""
+    found = resources.files("asiarch.grammar").joinpath(f"examples/{file}.asi")
+    return Program(op, sizes, found.read_text(encoding="utf-8"), f"<examples>/{file}.asi")
+
+
 CORES = [
     of("gated_delta_net", "gated_delta_core", ("a", "b"), H=2, K=3, V=5),
     of("kda", "kda_core", ("a", "b"), H=2, K=3, V=5),
@@ -118,6 +133,11 @@ CORES = [
 MIXERS = [
     of("gated_delta_net", "gated_delta_net", D=8, H=2),
     of("kda", "kda", D=8, H=2, R=3),
+    of("delta_net", "delta_net", D=8, H=2),
+    of("retention", "retnet", D=8, H=2),
+    example("linear_attention", "linear_attention", D=8, H=2),
+    of("attention", "full", D=8, H=2),
+    example("sliding_alibi", "sliding_alibi", D=16, H=2, G=2, W=5),
     of("mamba2", "mamba2", D=6, H=2, N=3),
     of("gla", "gla", D=8, H=2, R=3),
     of("attention", "sliding", D=8, H=2, W=6),
@@ -134,3 +154,37 @@ MIXERS = [
     Program("dly", {"D": 3}, DELAYED),
     Program("both", {"D": 6, "H": 2}, TWO_ATTENDS),
 ]
+
+MODEL = example("hybrid", "hybrid", D=8, H=2, L=4, W=5, vocab=11)
+
+
+@cache
+def compiled(program: Program, chunk: int | None = None) -> Any:
+    """The module, made once per test process."""
+    return asiarch.compile(
+        program.text, program.op, program.sizes, filename=program.filename, chunk=chunk
+    )
+
+
+@cache
+def flat(program: Program) -> Function:
+    """The flat function: what the token loop runs."""
+    return flatten(elaborate(program.text, program.op, program.sizes, program.filename))
+
+
+def streams(program: Program, batch: int, time: int, seed: int = 0) -> list[Any]:
+    """Inputs [batch, time, ...]: gates in (0, 1), keys of length 1, tokens of the vocabulary."""
+    function, rng = flat(program), np.random.default_rng(seed)
+    out: list[Any] = []
+    for leaf, name in zip(function.inputs, function.input_names, strict=True):
+        if leaf.type.mode == "token":
+            out.append(rng.integers(0, program.sizes["vocab"], (batch, time)))
+            continue
+        x = rng.standard_normal((batch, time, *(int(function.axes[a].integer or 0)
+                                                for a in leaf.type.axes)))  # fmt: skip
+        if name in program.gates:
+            x = 1 / (1 + np.exp(-x))
+        elif name == "k":
+            x = x / np.linalg.norm(x, axis=-1, keepdims=True)
+        out.append(x)
+    return out
