@@ -27,7 +27,6 @@ class Pairs(Expressions):
     """Expressions of an attend body. `layouts` says of each node what it varies with."""
 
     layouts: dict[Node, str] | None = None
-    integers: bool = False
 
     def layout(self, node: Node) -> str:
         assert self.layouts is not None

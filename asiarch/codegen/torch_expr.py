@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from asiarch.ir import rules
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node
 from asiarch.ir.primitive import lookup
@@ -51,6 +52,7 @@ class Expressions:
     special: Callable[[Node], Text] | None = None
     helpers: set[str] = field(default_factory=set[str])
     draw_like: str = ""
+    integers: bool = False
 
     # -- sizes -----------------------------------------------------------------------------------
 
@@ -116,6 +118,8 @@ class Expressions:
             return self._extreme(node)
         spelling = lookup(node.op).spelling["torch"]
         parts = [self.fit(a, node.type.axes) for a in node.args]
+        if node.op == "mod" and node.type.positional and not self.integers:
+            return self._remainder(node, spelling, parts)
         if precedence == ATOM:
             twice = any(spelling.count(f"{{{i}}}") > 1 for i in range(len(parts)))
             tight = twice or not spelling.rstrip(")").endswith("}")
@@ -133,6 +137,14 @@ class Expressions:
         return Text(
             spelling.format(parts[0].within(precedence), parts[1].within(right)), precedence
         )
+
+    def _remainder(self, node: Node, spelling: str, parts: Sequence[Text]) -> Text:
+        """Of whole numbers in whole numbers: exact, and what the exact ring can read."""
+        if not all(map(rules.whole, node.args)):
+            return Text(spelling.format(*(p.text for p in parts)))
+        plain = [self._all_static([a]) for a in node.args]
+        texts = [p.text if s else f"{p.atom}.long()" for p, s in zip(parts, plain, strict=True)]
+        return Text(f"{spelling.format(*texts)}.to({self.like}.dtype)")
 
     def _all_static(self, nodes: Sequence[Node]) -> bool:
         return all(n.op in ("size", "const") for n in nodes)

@@ -45,6 +45,20 @@ def constant(node: Node) -> float | None:
     return None
 
 
+def whole(node: Node) -> bool:
+    """Is it a whole number by its form: a position, an index, a size, a sum or product of such?"""
+    match node.op:
+        case "position" | "at" | "index" | "floor":
+            return node.type.positional
+        case "size":
+            value = node.attr("value").constant
+            return value is None or value.denominator == 1
+        case "add" | "sub" | "mul" | "mod" | "maximum" | "minimum" | "expand" | "order":
+            return all(whole(a) for a in node.args)
+        case _:
+            return False
+
+
 # -- pointwise -------------------------------------------------------------------------------------
 
 

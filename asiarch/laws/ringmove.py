@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from asiarch.ir.domains import ring_arithmetic as ring
+from asiarch.ir.domains.ring_arithmetic import Array
 from asiarch.laws.ringbits import (
     POISON,
     RingError,
@@ -111,6 +114,18 @@ def _lift(func: Any, source: Tensor) -> Any:
     return encode(lifted) if lifted.is_floating_point() else lifted
 
 
+WHOLE = 10**6
+"""Numbers below this, of either sign, are positions and counts; what is random is hardly ever."""
+
+
+def _integers(x: Array, dtype: torch.dtype) -> Array:
+    """The whole numbers that were encoded."""
+    signed = np.where(x > ring.N // 2, x - ring.N, x)
+    if (abs(signed) >= WHOLE).any():
+        raise RingError(f"a ring element that is no position cannot be converted to {dtype}")
+    return signed
+
+
 @reads_with_operator("_to_copy")
 def _convert(func: Any, x: Tensor, **kwargs: Any) -> Any:
     dtype: torch.dtype | None = kwargs.get("dtype")
@@ -119,7 +134,7 @@ def _convert(func: Any, x: Tensor, **kwargs: Any) -> Any:
             return func(x, **(kwargs | {"dtype": torch.float64}))
         if dtype == torch.bool:
             return from_array(residues(x) != 0)
-        raise RingError(f"a ring element cannot be converted to {dtype}")
+        return func(from_array(_integers(residues(x), dtype)), **kwargs)
     if dtype is not None and dtype.is_floating_point:
         return tensor(residues(x))
     return func(x, **kwargs)

@@ -10,7 +10,7 @@ from asiarch.ir.domains import ring_arithmetic as ra
 from asiarch.ir.domains.algebra import Algebra
 from asiarch.ir.node import Node
 from asiarch.ir.primitive import Primitive, lookup
-from asiarch.ir.rules import constant
+from asiarch.ir.rules import constant, whole
 
 
 class _Rules:
@@ -75,7 +75,7 @@ class Ring(Algebra):
     def pointwise(self, node: Node, *values: Any) -> Any:
         if node.op == "pow":
             return self._power(node, *values)
-        if node.op in _INTEGER and all(a.type.positional for a in node.args):
+        if node.op in _INTEGER and all(a.type.positional and whole(a) for a in node.args):
             return self._integers(node.op, *values)
         return _rule(lookup(node.op))(*values)
 
