@@ -13,11 +13,12 @@ from typing import Any
 from asiarch.analysis.flow import unused_names, unused_parameters
 from asiarch.analysis.stability import stable
 from asiarch.elaborate.program import Named
-from asiarch.ir.domains.cost import Cost, Costs, within
+from asiarch.ir.domains.cost import Cost, Costs
 from asiarch.ir.domains.grade import Grade, Grades
 from asiarch.ir.domains.ranges import ranges
 from asiarch.ir.flatten import flatten, inlined
 from asiarch.ir.function import ClaimInfo, Function
+from asiarch.ir.growth import within
 from asiarch.ir.interpreter import Frame
 from asiarch.ir.interval import Range
 from asiarch.ir.node import Node

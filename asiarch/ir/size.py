@@ -45,6 +45,17 @@ def _closed(size: Size) -> str:
     return text if text.isidentifier() or text.isdigit() else f"({text})"
 
 
+def opaque_parts(size: Size) -> tuple[str, Size, Size] | None:
+    """(op, left, right) of a size that is one opaque symbol."""
+    if len(size.terms) != 1:
+        return None
+    ((monomial, coefficient),) = size.terms
+    if coefficient != 1 or len(monomial) != 1 or monomial[0][1] != 1:
+        return None
+    found = _OPAQUE.get(monomial[0][0])
+    return None if found is None else (found.op, found.left, found.right)
+
+
 class Size:
     """An immutable Laurent polynomial with rational coefficients."""
 

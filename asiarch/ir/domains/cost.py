@@ -10,10 +10,12 @@ nothing to check.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import Any
 
 from asiarch.ir.function import Function
 from asiarch.ir.interpreter import Frame, Group, run
+from asiarch.ir.iterations import conditions, iterations
 from asiarch.ir.node import Node, topological
 from asiarch.ir.offsets import hull
 from asiarch.ir.primitive import lookup
@@ -21,8 +23,6 @@ from asiarch.ir.size import Size, total
 
 TIME = Size.symbol("T")
 ZERO, ONE = Size.of(0), Size.of(1)
-COUNTED = 64
-"""Loops of at most so many iterations count their branches exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,9 @@ class Cost:
 
 def _largest(a: Size, b: Size) -> Size:
     """An upper bound of two polynomials, term by term."""
-    terms = dict(a.terms)
-    for monomial, value in b.terms:
-        terms[monomial] = max(terms.get(monomial, value), value)
-    return Size(terms)
+    left, right = dict(a.terms), dict(b.terms)
+    zero = Fraction(0)
+    return Size({m: max(left.get(m, zero), right.get(m, zero)) for m in {**left, **right}})
 
 
 class Sum:
@@ -87,6 +86,7 @@ class Costs:
         self.total = Sum()
         self.function: Function | None = None
         self.numels: dict[tuple[str, ...], Size] = {}
+        self.conditions: dict[int, tuple[Function, set[Size]]] = {}
 
     # -- gathering -------------------------------------------------------------------------------
 
@@ -98,7 +98,11 @@ class Costs:
         return found
 
     def pay(self, node: Node, per_entry: Size) -> None:
-        """Operations of a node: once for a Tensor, per token for a stream."""
+        """Operations of a node: once for a Tensor, per token for a stream; none for a number that
+        is known before running.
+        """
+        if node.type.positional and not node.type.stream and not node.type.axes:
+            return
         work = per_entry * TIME if node.type.stream else per_entry
         made = self.numel(node.type.axes)
         self.total.add(
@@ -200,8 +204,8 @@ class Costs:
     # -- functions -------------------------------------------------------------------------------
 
     def call(self, node: Node, *values: Any) -> None:
-        cost = self.summary(node.attr("function"))
-        self.total.add_cost(cost.substitute(dict(node.attr("sizes"))))
+        sizes = dict(node.attr("sizes"))
+        self.total.add_cost(self.at(node.attr("function"), sizes).substitute(sizes))
 
     def result(self, node: Node, holder: Any) -> None:
         return None
@@ -221,15 +225,12 @@ class Costs:
                 self.total.add_cost(costs[index])
             return
         body, variable = bodies[0], node.attr("variable")
-        number = count.integer
-        if number is not None and number <= COUNTED and _branches_on(body, variable):
-            for n in range(number):
-                self.total.add_cost(_at(self, body, variable, n))
-            return
-        cost = self.summary(body)
-        if variable in {s for f in fields(Cost) for s in getattr(cost, f.name).symbols()}:
-            cost = cost.substitute({variable: count})
-        self.total.add_cost(cost.times(count))
+        tests = [c for c in conditions(body, self.conditions) if variable in c.symbols()]
+        for n, times in iterations(tests, variable, count):
+            cost = self.summary(body) if n is None else self.at(body, {variable: Size.of(n)})
+            if variable in {s for f in fields(Cost) for s in getattr(cost, f.name).symbols()}:
+                cost = cost.substitute({variable: count})
+            self.total.add_cost(cost.times(times))
 
     def solve(self, group: Group, frame: Frame) -> None:
         """A state's cycle runs once per token, one after the other."""
@@ -243,6 +244,15 @@ class Costs:
         for state in group.states:
             floats = floats + self.numel(state.leaf.type.axes)
         self.total.add(state=floats, depth=chain * TIME - chain)
+
+    def at(self, function: Function, sizes: dict[str, Size]) -> Cost:
+        """The cost where those of the sizes that are numbers decide branches."""
+        tests = conditions(function, self.conditions)
+        names = {n for c in tests for n in c.symbols()} if tests else set[str]()
+        numbers = {n: s for n, s in sizes.items() if n in names and s.constant is not None}
+        if not numbers:
+            return self.summary(function)
+        return _Decided(numbers, self).summary(function).substitute(numbers)
 
     def summary(self, function: Function) -> Cost:
         """The cost of one call, in the function's own names."""
@@ -260,26 +270,21 @@ class Costs:
         return found
 
 
-def _branches_on(body: Function, variable: str) -> bool:
-    return any(n.op == "branch" and variable in n.attr("condition").symbols() for n in body.nodes())
+class _Decided(Costs):
+    """The cost domain where some names are numbers, which decide branches."""
 
-
-def _at(costs: Costs, body: Function, variable: str, n: int) -> Cost:
-    """One iteration: branches decided, the variable a number."""
-    inner = _Iteration(variable, n)
-    inner.summaries = costs.summaries if not _branches_on(body, variable) else {}
-    return inner.summary(body).substitute({variable: Size.of(n)})
-
-
-class _Iteration(Costs):
-    """The cost domain inside one iteration of a loop."""
-
-    def __init__(self, variable: str, n: int) -> None:
+    def __init__(self, numbers: dict[str, Size], outer: Costs) -> None:
         super().__init__()
-        self.value = {variable: Size.of(n)}
+        self.numbers, self.outer = numbers, outer
+        self.conditions = outer.conditions
+
+    def call(self, node: Node, *values: Any) -> None:
+        sizes = {n: s.substitute(self.numbers) for n, s in node.attr("sizes")}
+        cost = self.outer.at(node.attr("function"), sizes)
+        self.total.add_cost(cost.substitute(sizes))
 
     def branch(self, node: Node, *values: Any) -> None:
-        known = node.attr("condition").substitute(self.value).constant
+        known = node.attr("condition").substitute(self.numbers).constant
         if known is None:
             super().branch(node, *values)
             return
@@ -289,41 +294,3 @@ class _Iteration(Costs):
 def cost_of(function: Function) -> Cost:
     """The costs of a function in its own names and T."""
     return Costs().summary(function)
-
-
-# -- bounds ----------------------------------------------------------------------------------------
-
-
-def within(cost: Size, bound: Size, function: Function) -> bool:
-    """Does `cost` grow no faster than `bound` in T and the names that the bound mentions?
-
-    Every monomial, with the other names set to 1, must divide into one of the bound's.
-    """
-    names = bound.symbols() | {"T"}
-    limits = [_powers(m, names) for m, _ in bound.terms]
-    for monomial, _ in cost.terms:
-        powers = _powers(_resolved(monomial, names, function), names)
-        if not any(all(p <= limit.get(n, 0) for n, p in powers.items()) for limit in limits):
-            return False
-    return True
-
-
-def _powers(monomial: tuple[tuple[str, int], ...], names: set[str]) -> dict[str, int]:
-    return {n: p for n, p in monomial if n in names and p > 0}
-
-
-def _resolved(
-    monomial: tuple[tuple[str, int], ...], names: set[str], function: Function
-) -> tuple[tuple[str, int], ...]:
-    """A name that the bound does not mention stands for its default when that hides one it does."""
-    out: dict[str, int] = {}
-    for name, power in monomial:
-        default = function.defaults.get(name)
-        if name in names or default is None or len(default.terms) != 1:
-            out[name] = out.get(name, 0) + power
-            continue
-        inner, _ = default.terms[0]
-        for part, exponent in inner:
-            if part in names:
-                out[part] = out.get(part, 0) + exponent * power
-    return tuple(sorted(out.items()))
