@@ -8,11 +8,13 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+import torch
 
 import asiarch
 from asiarch.interface import elaborate
 from asiarch.ir.flatten import flatten
 from asiarch.ir.function import Function
+from asiarch.laws.subject import Streams
 
 LINEAR = """
 op linear_core[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V]
@@ -188,3 +190,9 @@ def streams(program: Program, batch: int, time: int, seed: int = 0) -> list[Any]
             x = x / np.linalg.norm(x, axis=-1, keepdims=True)
         out.append(x)
     return out
+
+
+def inputs(program: Program, time: int) -> Streams:
+    """`streams` as float32 tensors, two rows."""
+    floats = (torch.tensor(x) for x in streams(program, 2, time))
+    return tuple(x.float() if x.is_floating_point() else x for x in floats)

@@ -7,24 +7,18 @@ import re
 from typing import Any
 
 import pytest
-import torch
 
 from asiarch import laws
 from asiarch.interface import load_source
 from asiarch.laws.program import exact
 from asiarch.laws.resources import no_loop, saved_bytes, stretched
-from asiarch.laws.subject import Streams, Subject
+from asiarch.laws.subject import Subject
 from asiarch.laws.tolerances import MEMORY_FACTOR
 
-from .programs import CORES, MIXERS, MODEL, Program, compiled, flat, streams
+from .programs import CORES, MIXERS, MODEL, Program, compiled, flat, inputs
 
 LAWS = {"prefix", "length", "batch", "streaming", "stepping", "packing"}
 LOOPS = ("gru", "dly")
-
-
-def inputs(program: Program, time: int) -> Streams:
-    floats = (torch.tensor(x) for x in streams(program, 2, time))
-    return tuple(x.float() if x.is_floating_point() else x for x in floats)
 
 
 @pytest.mark.parametrize("program", [*CORES, *MIXERS], ids=str)
