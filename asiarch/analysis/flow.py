@@ -1,9 +1,26 @@
-"""What flows where: parameters and names that reach no result."""
+"""What flows where: blocks of a definition, parameters and names that reach no result."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological
+
+BLOCKS = ("loop", "branch")
+
+
+def blocks(function: Function) -> Iterator[Function]:
+    """A definition, and the bodies of its `for` and `if`, each once."""
+    seen: set[int] = set()
+    stack = [function]
+    while stack:
+        current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        stack += reversed([f for node, f in current.children() if node.op in BLOCKS])
 
 
 def reached(function: Function) -> set[Node]:
@@ -23,9 +40,12 @@ def reached(function: Function) -> set[Node]:
 
 
 def unused_parameters(function: Function) -> list[str]:
-    """Paths of parameters that no result depends on."""
-    live = reached(function)
-    return [p.path for p in function.params if p.leaf not in live]
+    """Paths of parameters that no result of the block that owns them depends on."""
+    out: list[str] = []
+    for block in blocks(function):
+        live = reached(block)
+        out += [p.path for p in block.params if p.leaf not in live]
+    return out
 
 
 def unused_names(function: Function) -> list[str]:
@@ -40,4 +60,4 @@ def unused_names(function: Function) -> list[str]:
 
 def _carried(node: Node) -> bool:
     """A name that a loop or an arm hands on: written once, read again by the next iteration."""
-    return node.op == "result" and node.args[0].op in ("loop", "branch")
+    return node.op == "result" and node.args[0].op in BLOCKS

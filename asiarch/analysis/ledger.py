@@ -10,25 +10,24 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from asiarch.analysis import obligations
 from asiarch.analysis.flow import unused_names, unused_parameters
+from asiarch.analysis.lints import lints
+from asiarch.analysis.parts import Part, parts
 from asiarch.analysis.stability import stable
 from asiarch.elaborate.program import Named
 from asiarch.ir.domains.cost import Cost, Costs
 from asiarch.ir.domains.grade import Grade, Grades
 from asiarch.ir.domains.ranges import ranges
-from asiarch.ir.flatten import flatten, inlined
 from asiarch.ir.function import ClaimInfo, Function
 from asiarch.ir.growth import within
 from asiarch.ir.interpreter import Frame
 from asiarch.ir.interval import Range
 from asiarch.ir.node import Node
-from asiarch.ir.recurrence import Recurrence, recurrences
+from asiarch.ir.recurrence import Recurrence
 from asiarch.ir.size import Size
 from asiarch.language.ast import Span
 from asiarch.language.diagnostics import Diagnostic, Label
-
-MOST = 5_000  # nodes of a flat form
-STATES = 96  # states whose normal forms are looked for together
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,21 @@ class Facts:
     grades: list[Grade]
     grade_frame: Frame
     cost: Cost
-    range_frame: Frame | None
-    flat: Function | None
-    recurrences: list[Recurrence]
+    range_frame: Frame
+    parts: list[Part]
+    complete: bool  # parts hold every state
     entries: list[Entry] = field(default_factory=list[Entry])
     diagnostics: list[Diagnostic] = field(default_factory=list[Diagnostic])
+
+    @property
+    def flat(self) -> Function | None:
+        """The definition's own flat form, loops kept."""
+        return self.parts[0].function if self.parts else None
+
+    @property
+    def recurrences(self) -> list[Recurrence]:
+        """Those of the definition's own flat form."""
+        return self.parts[0].recurrences if self.parts else []
 
     @property
     def span(self) -> tuple[float, float]:
@@ -77,44 +86,23 @@ class Analyses:
 
     def facts(self, function: Function) -> Facts:
         frame, outputs = self.grades.frame(function)
-        flat = _flat(function)
-        whole = flat if flat is not None else function
-        found = recurrences(whole) if 0 < len(whole.states) <= STATES else []
-        wants_ranges = any(c.kind in ("range", "stable") for c in function.claims) or _requires(
-            function
-        )
-        range_frame = ranges(function) if wants_ranges else None
+        found, complete = parts(function)
         facts = Facts(
-            function, outputs, frame, self.costs.summary(function), range_frame, flat, found
+            function,
+            outputs,
+            frame,
+            self.costs.summary(function),
+            ranges(function),
+            found,
+            complete,
         )
         for claim in function.claims:
             _decide(facts, claim)
+        facts.diagnostics += obligations.places(function)
         _requirements(facts)
         _infer(facts)
+        _warn(facts)
         return facts
-
-
-def _flat(function: Function) -> Function | None:
-    """The flat form where it exists without numbers: no loop, no undecided branch, not large."""
-    seen: set[int] = set()
-    stack = [function]
-    while stack:
-        current = stack.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        for node, child in current.children():
-            if node.op in ("loop", "branch"):
-                return None
-            stack.append(child)
-    if inlined(function, _library) > MOST:
-        return None
-    flat = flatten(function, keep=_library)
-    return flat if len(flat.states) <= STATES else None
-
-
-def _library(node: Node) -> bool:
-    return node.attr("function").polymorphic
 
 
 # -- claims ----------------------------------------------------------------------------------------
@@ -143,8 +131,7 @@ def _refuse(facts: Facts, claim: ClaimInfo, code: str, message: str, by: str, **
 
 
 def _file(facts: Facts) -> str | None:
-    named = facts.function.source
-    return named.file if isinstance(named, Named) else None
+    return obligations.file_of(facts.function)
 
 
 def _causal(facts: Facts, claim: ClaimInfo) -> None:
@@ -241,21 +228,19 @@ def _lookahead(facts: Facts, claim: ClaimInfo) -> None:
 
 
 def _stable(facts: Facts, claim: ClaimInfo) -> None:
-    if facts.flat is None:
-        _refuse(facts, claim, "E0405", "`stable` cannot be decided of loops or of calls "
-                "without end", "none",
-                help="claim it of the operator that holds the state")  # fmt: skip
+    why = "" if facts.complete else "a loop on a state's cycle, or a program too large"
+    for part in facts.parts:
+        frame = ranges(part.function) if part.recurrences else None
+        for found in part.recurrences:
+            assert frame is not None
+            proved, reason = stable(part.function, frame, found)
+            why = why or ("" if proved else reason)
+    if not why:
+        facts.entries.append(Entry(claim.text, "proved", "normal form and ranges"))
         return
-    frame = ranges(facts.flat)
-    for found in facts.recurrences:
-        proved, why = stable(facts.flat, frame, found)
-        if not proved:
-            _refuse(facts, claim, "E0405", f"`stable` cannot be decided: {why}", "normal form",
-                    help="stable is proved for a decay in [-1, 1] with a delta rule of unit key "
-                    "and rate "
-                    "in [0, 2]; drop the claim otherwise")  # fmt: skip
-            return
-    facts.entries.append(Entry(claim.text, "proved", "normal form and ranges"))
+    help = ("stable is proved for a decay in [-1, 1] with a delta rule of unit key and rate "
+            "in [0, 2]; drop the claim otherwise")  # fmt: skip
+    _refuse(facts, claim, "E0405", f"`stable` cannot be decided: {why}", "normal form", help=help)
 
 
 def _growth(facts: Facts, claim: ClaimInfo) -> None:
@@ -304,7 +289,6 @@ def _range(facts: Facts, claim: ClaimInfo) -> None:
     if node.op == "input":
         facts.entries.append(Entry(claim.text, "required", "proved at every call"))
         return
-    assert facts.range_frame is not None
     found: Range = facts.range_frame.values.get(node, Range())
     if found.inside(low, high, low_open, high_open):
         facts.entries.append(Entry(claim.text, "proved", f"range {found}"))
@@ -320,41 +304,16 @@ def _range(facts: Facts, claim: ClaimInfo) -> None:
 # -- what callees require --------------------------------------------------------------------------
 
 
-def _requires(function: Function) -> bool:
-    return any(
-        c.kind == "range" and c.data[0].op == "input"
-        for node, callee in function.children()
-        if node.op == "call"
-        for c in callee.claims
-    )
-
-
 def _requirements(facts: Facts) -> None:
     """Ranges claimed of a callee's inputs are proved where it is called."""
-    if facts.range_frame is None:
-        return
-    for node, callee in facts.function.children():
-        if node.op != "call":
+    for required in facts.range_frame.domain.required.values():
+        if not obligations.own(facts.function, required):
             continue
-        for claim in callee.claims:
-            if claim.kind != "range" or claim.data[0].op != "input":
-                continue
-            leaf, low, high, low_open, high_open = claim.data
-            arg = node.args[callee.inputs.index(leaf)]
-            found: Range = facts.range_frame.values.get(arg, Range())
-            if found.inside(low, high, low_open, high_open):
-                text = f"{callee.name} requires {claim.text}"
-                facts.entries.append(Entry(text, "proved", f"range {found}"))
-                continue
-            facts.diagnostics.append(
-                Diagnostic(
-                    "E0408",
-                    f"`{callee.name}` requires `{claim.text}`, but here it is in {found}",
-                    facts.function.spans.get(node) or Span(0, 0),
-                    help="bound it: `sigmoid`, `exp(-softplus(...))`, `clamp`",
-                    file=_file(facts),
-                )
-            )
+        if required.holds:
+            text = f"{required.callee.name} requires {required.claim.text}"
+            facts.entries.append(Entry(text, "proved", f"range {required.found}"))
+        else:
+            facts.diagnostics.append(obligations.unmet(facts.function, required))
 
 
 # -- inferred --------------------------------------------------------------------------------------
@@ -370,13 +329,20 @@ def _infer(facts: Facts) -> None:
             degree = getattr(facts.cost, kind).degree("T")
             growth = {0: "O(1)", 1: "O(T)"}.get(degree, f"O(T^{degree})")
             facts.entries.append(Entry(f"{kind} {growth} in T", "inferred", "polynomial"))
-    for path in unused_parameters(facts.function):
+
+
+def _warn(facts: Facts) -> None:
+    function = facts.function
+    for path in unused_parameters(function):
         facts.diagnostics.append(_warning(facts, "W0101", f"parameter `{path}` reaches no result"))
-    for name in unused_names(facts.function):
-        node = facts.function.names[name]
-        facts.diagnostics.append(
-            _warning(facts, "W0102", f"`{name}` reaches no result", facts.function.spans.get(node))
-        )
+    for name in unused_names(function):
+        span = function.spans.get(function.names[name])
+        message = f"`{name}` reaches no result"
+        facts.diagnostics.append(_warning(facts, "W0102", message, span))
+    for code, message, node in lints(function, facts.range_frame.values):
+        span = function.spans.get(node)
+        if span is not None:
+            facts.diagnostics.append(_warning(facts, code, message, span))
 
 
 def _ahead(high: float) -> str:

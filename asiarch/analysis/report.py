@@ -124,6 +124,16 @@ def _witnessed(
     return replace(diagnostic, witness=found)
 
 
+def _recurrences(facts: Facts) -> tuple[dict[str, Any], ...]:
+    """Those of the definition and of its blocks, each once."""
+    found: dict[tuple[tuple[str, ...], str], dict[str, Any]] = {}
+    for part in facts.parts:
+        for r in part.recurrences:
+            states = tuple(s.name for s in r.states)
+            found.setdefault((states, r.cls), {"states": list(states), "class": r.cls})
+    return tuple(found.values())
+
+
 def _op(name: str, facts: Facts) -> OpReport:
     cost = facts.cost
     return OpReport(
@@ -137,9 +147,7 @@ def _op(name: str, facts: Facts) -> OpReport:
         activations=cost.activations,
         depth=cost.depth,
         anchored=any(g.anchored for g in facts.grades),
-        recurrences=tuple(
-            {"states": [s.name for s in r.states], "class": r.cls} for r in facts.recurrences
-        ),
+        recurrences=_recurrences(facts),
         ledger=tuple(facts.entries),
         bindings=facts.function.bindings,
         facts=facts,

@@ -57,6 +57,20 @@ def closed(low: float, high: float) -> Range:
     return Range(low, high)
 
 
+def plain(x: Range) -> Range:
+    """The interval alone."""
+    return replace(x, unit=()) if x.unit else x
+
+
+def with_unit(x: Range, unit: tuple[str, ...]) -> Range:
+    return replace(x, unit=unit)
+
+
+def with_zero(x: Range) -> Range:
+    """The hull with 0; the zero vector has a norm below 1."""
+    return replace(join(x, point(0.0)), unit=x.unit)
+
+
 def join(a: Range, b: Range) -> Range:
     """The hull."""
     low, low_open = min((a.low, a.low_open), (b.low, b.low_open))
@@ -125,7 +139,9 @@ def power(x: Range, y: Range) -> Range:
         base = math.log(x.low)
         scaled = mul(y, point(base))
         return monotone("exp", scaled)
-    return closed(0, INF) if x.low >= 0 else Range()
+    if x.low < 0:
+        return Range()
+    return closed(0, 1) if x.high <= 1 and y.low >= 0 else closed(0, INF)
 
 
 def _constant_exponent(x: Range, n: float) -> Range:
@@ -151,7 +167,7 @@ def _raise(x: float, n: float) -> float:
 
 def absolute(x: Range) -> Range:
     if x.low >= 0:
-        return replace(x, unit=x.unit)
+        return x
     if x.high <= 0:
         return negative(x)
     return Range(0.0, max(-x.low, x.high), unit=x.unit)
@@ -165,6 +181,11 @@ def maximum(a: Range, b: Range) -> Range:
 
 def minimum(a: Range, b: Range) -> Range:
     return negative(maximum(negative(a), negative(b)))
+
+
+def floor(x: Range) -> Range:
+    low, high = (v if math.isinf(v) else float(math.floor(v)) for v in (x.low, x.high))
+    return Range(low, high)
 
 
 def mod(x: Range, y: Range) -> Range:

@@ -1,28 +1,58 @@
-"""Ranges: an interval for every value, and unit vectors. Parameters are any real numbers."""
+"""Ranges: an interval for every value, and unit vectors. Parameters are any real numbers.
+
+What a definition claims of its inputs holds inside of it and is required at every call: `required`
+lists what was found there. A callee is run once for every combination of input ranges.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from asiarch.ir import interval as I
 from asiarch.ir.domains.facts import Facts, Step
-from asiarch.ir.function import Function
+from asiarch.ir.function import ClaimInfo, Function
 from asiarch.ir.interpreter import Frame, run
 from asiarch.ir.interval import Range
 from asiarch.ir.node import Node
 from asiarch.ir.primitive import lookup
-from asiarch.ir.rules import constant
+from asiarch.ir.rules import constant, static
+from asiarch.ir.size import Size
+
+Place = tuple[Function, Node]
+"""A call, and the function (or block of one) that holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """A claim of a callee's input, and the range that a call gives it. `path`: the calls that lead
+    there, outermost first, the one in question last.
+    """
+
+    claim: ClaimInfo
+    callee: Function
+    path: tuple[Place, ...]
+    found: Range
+
+    @property
+    def holds(self) -> bool:
+        _, low, high, low_open, high_open = self.claim.data
+        return self.found.inside(low, high, low_open, high_open)
 
 
 class Ranges(Facts):
-    """The range domain. `sizes` are the axes of the function that runs."""
+    """The range domain. `function` is the one that runs: its axes have sizes."""
 
     def __init__(self) -> None:
         self.function: Function | None = None
-        self.stack: list[Function | None] = []
+        self.frame: Frame | None = None
+        self.path: list[Place] = []
+        self.required: dict[tuple[Node, int], Required] = {}
+        self.known: dict[tuple[int, tuple[Range, ...]], tuple[Function, list[Range]]] = {}
 
     def begin(self, frame: Frame) -> None:
-        self.function = frame.function
+        self.function, self.frame = frame.function, frame
         for claim in frame.function.claims:
             if claim.kind != "range":
                 continue
@@ -37,7 +67,7 @@ class Ranges(Facts):
         if value is not None:
             return I.point(value)
         if node.op == "size":
-            return I.closed(_least(node), I.INF)
+            return I.closed(_least(node.attr("value"), self._axes()), I.INF)
         if node.op == "position":
             return I.closed(0, I.INF)
         return I.top()
@@ -49,36 +79,37 @@ class Ranges(Facts):
                 return self._contract(node, *values)
             case "reduce":
                 assert primitive.image is not None
-                return primitive.image(I, values[0], self._count(node.attr("over")))
+                return I.plain(primitive.image(I, values[0], self._count(node.attr("over"))))
             case "move":
-                return self._moved(node, *values)
+                return _moved(node, values)
             case "range":
                 size = self._size(node.type.axes[0])
                 return I.closed(0, I.INF if size is None else size - 1)
             case "gather":
-                return values[0]
+                return values[0] if node.attr("axis") not in values[0].unit else I.plain(values[0])
+            case "keep":
+                return I.top() if primitive.image is None else I.plain(primitive.image(I, *values))
+            case "pointwise" if self._is_mean(node):
+                assert self.frame is not None
+                return I.plain(self.frame.values[node.args[0].args[0]])
             case _:
-                if primitive.image is None:
-                    return I.top()
-                if node.op == "div" and _is_unit(node):
-                    over = node.args[1].args[0].args[0].attr("over")
-                    return Range(-1.0, 1.0, unit=over)
-                return primitive.image(I, *values)
+                return _pointwise(node, values)
 
-    def _moved(self, node: Node, *values: Any) -> Range:
-        out = values[0]
-        for value in values[1:]:
-            out = I.join(out, value)
-        kept = node.op in ("order", "expand")
-        return out if kept else Range(out.low, out.high, out.low_open, out.high_open)
+    def _is_mean(self, node: Node) -> bool:
+        """sum[C](x) / the number of its entries, where x has a range."""
+        if node.op != "div" or node.args[0].op != "sum" or self.function is None:
+            return False
+        x = node.args[0].args[0]
+        known = self.frame is not None and x in self.frame.values
+        return known and static(node.args[1]) == self.function.numel(node.args[0].attr("over"))
 
     def _contract(self, node: Node, x: Range, y: Range) -> Range:
         over = node.attr("over")
-        if x.unit and x.unit == y.unit and set(x.unit) <= set(over) and len(over) == len(x.unit):
-            return I.closed(-1, 1)
-        product = I.mul(x, y)
-        count = self._count(over)
-        return I.scale(Range(product.low, product.high, product.low_open, product.high_open), count)
+        square = node.args[0] is node.args[1]
+        if x.unit and x.unit == y.unit and set(x.unit) == set(over):
+            return I.closed(0 if square else -1, 1)
+        product = I.power(x, I.point(2)) if square else I.mul(x, y)
+        return I.scale(I.plain(product), self._count(over))
 
     def _count(self, over: tuple[str, ...]) -> int | None:
         total = 1
@@ -92,45 +123,96 @@ class Ranges(Facts):
     def _size(self, axis: str) -> int | None:
         return None if self.function is None else self.function.axes[axis].integer
 
+    def _axes(self) -> set[str]:
+        """Names that are the size of a value's axis: there is no value unless they are >= 1."""
+        if self.function is None:
+            return set()
+        leaves = [*self.function.inputs, *(p.leaf for p in self.function.params)]
+        return {a for leaf in leaves for a in leaf.type.axes}
+
     # -- time ------------------------------------------------------------------------------------
 
     def delay(self, node: Node, x: Range) -> Range:
-        return I.join(x, I.point(0))
+        return I.with_zero(x)
 
     def window(self, node: Node, x: Range) -> Range:
-        return I.join(Range(x.low, x.high, x.low_open, x.high_open), I.point(0))
+        return I.with_zero(x)
 
     def cumulative(self, node: Node, x: Range) -> Range:
-        return I.running(x) if node.attr("which") == "sum" else Range(x.low, I.INF)
+        match node.attr("which"):
+            case "sum":
+                return I.running(x)
+            case "max":
+                return I.plain(x)
+            case _:
+                return Range(x.low, I.INF, x.low_open)
 
     def whole(self, node: Node, x: Range) -> Range:
-        which = node.attr("which")
-        if which == "softmax":
-            return I.closed(0, 1)
-        if which in ("mean", "max", "min"):
-            return x
-        return I.running(x) if which == "sum" else I.top()
+        match node.attr("which"):
+            case "softmax":
+                return I.closed(0, 1)
+            case "mean" | "max" | "min":
+                return I.plain(x)
+            case "sum":
+                return I.running(x)
+            case _:
+                return I.top()
 
     def attend(self, node: Node, *values: Any) -> Range:
-        """A softmax mixes values and, for an empty set or a sink, 0."""
+        """Weights of a softmax sum to at most 1, others to anything. An empty set is 0."""
         body: Function = node.attr("body")
-        frame = run(body, _Body(self), list(values))
-        value = frame.values[body.outputs[2]]
-        plain = Range(value.low, value.high, value.low_open, value.high_open)
-        if node.attr("weight") == "softmax":
-            return I.join(plain, I.point(0))
-        return I.top() if value.low < 0 else I.closed(0, I.INF)
+        inner = _Body(self)
+        frame = run(body, inner, list(values))
+        score, value = (I.plain(frame.values[o]) for o in body.outputs[1:3])
+        match node.attr("weight"):
+            case "softmax" | "stickbreaking":
+                return I.with_zero(value)
+            case "sigmoid":
+                weight = I.between(score, "sigmoid", 0, 1)
+            case "relu2":
+                weight = I.power(I.maximum(score, I.point(0)), I.point(2))
+            case _:
+                weight = score
+        return I.with_zero(I.running(I.plain(I.mul(weight, value))))
+
+    def draw(self, node: Node, *values: Any) -> Range:
+        return I.top()
 
     # -- functions -------------------------------------------------------------------------------
 
     def results(self, function: Function, values: list[Any]) -> list[Range]:
-        saved = self.function
-        frame = run(function, self, values)
-        self.function = saved
-        return [frame.values[o] for o in function.outputs]
+        key = id(function), tuple(values)
+        if key not in self.known:
+            saved = self.function, self.frame
+            frame = run(function, self, values)
+            self.function, self.frame = saved
+            self.known[key] = function, [frame.values[o] for o in function.outputs]
+        return self.known[key][1]
 
-    def draw(self, node: Node, *values: Any) -> Range:
-        return I.top()
+    def call(self, node: Node, *values: Any) -> list[Range]:
+        callee: Function = node.attr("function")
+        assert self.function is not None
+        self.path.append((self.function, node))
+        for index, claim in enumerate(callee.claims):
+            if claim.kind == "range" and claim.data[0].op == "input":
+                self._require(node, callee, index, values)
+        theirs: dict[str, str] = {}
+        for leaf, arg in zip(callee.inputs, node.args, strict=False):
+            theirs.update(zip(arg.type.axes, leaf.type.axes, strict=False))
+        outputs = self.results(callee, [_renamed(v, theirs) for v in values])
+        self.path.pop()
+        out: list[Range] = []
+        for output, kind, found in zip(callee.outputs, node.attr("results"), outputs, strict=True):
+            out.append(_renamed(found, dict(zip(output.type.axes, kind.axes, strict=False))))
+        return out
+
+    def _require(self, node: Node, callee: Function, index: int, values: Sequence[Range]) -> None:
+        claim = callee.claims[index]
+        found = values[callee.inputs.index(claim.data[0])]
+        known = self.required.get((node, index))
+        if known is not None:
+            found = I.join(known.found, found)
+        self.required[node, index] = Required(claim, callee, tuple(self.path), found)
 
     def join(self, a: Range | None, b: Range | None) -> Range | None:
         if a is None or b is None:
@@ -153,12 +235,6 @@ class Ranges(Facts):
         return initial if value is None else I.join(value, initial)
 
 
-def _freed(old: Range, new: Range) -> Range:
-    low = -I.INF if new.low < old.low else new.low
-    high = I.INF if new.high > old.high else new.high
-    return Range(low, high, new.low_open, new.high_open, new.unit)
-
-
 class _Body(Ranges):
     """Inside an attend body: reads at t and at j have the stream's range."""
 
@@ -170,32 +246,112 @@ class _Body(Ranges):
         return
 
 
+# -- rules that need the node ----------------------------------------------------------------------
+
+
+def _pointwise(node: Node, values: Sequence[Range]) -> Range:
+    image = lookup(node.op).image
+    if image is None:
+        return I.top()
+    if node.op == "mul" and node.args[0] is node.args[1]:
+        return I.power(values[0], I.point(2))
+    unit = _unit(node)
+    return Range(-1.0, 1.0, unit=unit) if unit else image(I, *values)
+
+
+def _unit(node: Node) -> tuple[str, ...]:
+    """The axes along which x / norm, or x * (1 / norm), is a unit vector."""
+    if node.op == "div":
+        return _norm(*node.args)
+    if node.op != "mul":
+        return ()
+    for x, factor in (node.args, node.args[::-1]):
+        if factor.op == "div" and constant(factor.args[0]) == 1:
+            return _norm(x, factor.args[1])
+    return ()
+
+
+def _norm(x: Node, divisor: Node) -> tuple[str, ...]:
+    """The axes over which `divisor` is at least x's norm: sqrt(sum[C](x * x) + eps) and kin."""
+    root = _enlarged(divisor, ("add", "maximum"))
+    if root.op != "sqrt":
+        return ()
+    square = _enlarged(root.args[0], ("add", "maximum"))
+    if square.op == "contract" and square.args == (x, x):
+        return square.attr("over")
+    if square.op == "sum" and _is_square(square.args[0], x):
+        return square.attr("over")
+    return ()
+
+
+def _enlarged(node: Node, ops: tuple[str, ...]) -> Node:
+    """The term without numbers >= 0 that are added to it, or that it is raised to."""
+    while node.op in ops:
+        left, right = node.args
+        if (constant(right) or -1.0) > 0:
+            node = left
+        elif (constant(left) or -1.0) > 0:
+            node = right
+        else:
+            break
+    return node
+
+
+def _is_square(node: Node, x: Node) -> bool:
+    if node.op == "pow":
+        return node.args[0] is x and constant(node.args[1]) == 2
+    return node.op == "mul" and node.args == (x, x)
+
+
+def _moved(node: Node, values: Sequence[Range]) -> Range:
+    out = values[0]
+    for value in values[1:]:
+        out = I.join(out, value)
+    match node.op:
+        case "order" | "expand" | "stack":
+            return out
+        case "rename":
+            return _renamed(out, dict(zip(node.args[0].type.axes, node.type.axes, strict=True)))
+        case "pick" if node.attr("axis") not in out.unit:
+            return out
+        case _:
+            return I.plain(out)
+
+
+def _renamed(found: Range, axes: Mapping[str, str]) -> Range:
+    """The range under other names of axes; a unit fact about an axis without one is lost."""
+    if not found.unit:
+        return found
+    if not all(a in axes for a in found.unit):
+        return I.plain(found)
+    return I.with_unit(found, tuple(axes[a] for a in found.unit))
+
+
+def _freed(old: Range, new: Range) -> Range:
+    low = -I.INF if new.low < old.low else new.low
+    high = I.INF if new.high > old.high else new.high
+    return Range(low, high, new.low_open, new.high_open, new.unit)
+
+
 def _meet(a: Range, b: Range) -> Range:
     low = max((a.low, a.low_open), (b.low, b.low_open))
     high = min((a.high, not a.high_open), (b.high, not b.high_open))
     return Range(low[0], high[0], low[1], not high[1], a.unit)
 
 
-def _least(node: Node) -> float:
-    """A name is at least 1; a size made of names, whatever it is at 1 if it only grows."""
-    value = node.attr("value")
-    if all(c > 0 for _, c in value.terms) and all(p > 0 for m, _ in value.terms for _, p in m):
-        return float(value.evaluate(dict.fromkeys(value.symbols(), 1)))
-    return -I.INF if any(c < 0 for _, c in value.terms) else 0.0
-
-
-def _is_unit(node: Node) -> bool:
-    """x / sqrt(sum[C](x * x) + eps): norm at most 1 along C, whatever x is."""
-    x, root = node.args
-    if root.op != "sqrt" or root.args[0].op != "add":
-        return False
-    total, eps = root.args[0].args
-    if total.op != "sum" or (constant(eps) or -1.0) < 0:
-        return False
-    square = total.args[0]
-    if square.op == "pow":
-        return square.args[0] is x and constant(square.args[1]) == 2
-    return square.op == "mul" and square.args == (x, x)
+def _least(value: Size, axes: set[str]) -> float:
+    """Names are whole numbers: sizes of axes at least 1, others at least 0."""
+    total = 0.0
+    for monomial, coefficient in value.terms:
+        if any(not name.isidentifier() for name, _ in monomial):
+            return -I.INF
+        if coefficient < 0:
+            if any(p > 0 for _, p in monomial):
+                return -I.INF
+            total += float(coefficient)
+        elif all(p > 0 and name in axes for name, p in monomial):
+            total += float(coefficient)
+    return total
 
 
 def ranges(function: Function) -> Frame:

@@ -27,7 +27,7 @@ PRIMITIVE = Primitive(
     float64=lambda np, x: x,
     ring=lambda R, x: x,
     derivative=(lambda A, x, out: A.number(1),),
-    image=lambda V, x: V.join(x, V.point(0)),
+    image=lambda V, x: V.running(V.join(x, V.point(0))),
     spelling={"torch": "F.dropout({0}, {rate}, self.training)", "jax": "{0}"},
     signature="dropout[p](x)",
 )

@@ -40,7 +40,7 @@ PRIMITIVE = Primitive(
         lambda A, c, x, y, out: c,
         lambda A, c, x, y, out: A.sub(A.number(1), c),
     ),
-    image=lambda V, c, x, y: V.join(x, y),
+    image=lambda V, c, x, y: V.plain(V.join(x, y)),
     spelling={"torch": "torch.where({0}, {1}, {2})", "jax": "jnp.where({0}, {1}, {2})"},
     signature="select(c, x, y)",
 )
