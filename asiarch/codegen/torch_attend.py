@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from asiarch.codegen.plan import Unsupported
 from asiarch.codegen.torch_expr import Expressions, Text, letters_of
 from asiarch.codegen.writer import Names
+from asiarch.ir import rules
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological
 from asiarch.ir.types import Type
@@ -40,6 +41,8 @@ class Pairs(Expressions):
         if found is None and node.op == "position":
             which = node.attr("which")
             return Text(which if self.integers else f"{which}.to({self.like}.dtype)")
+        if found is None and not self.integers and self._distance(node):
+            return self._in_integers(node)
         if found is None and node.op == "contract" and self._mixed(node):
             return self._pair_contract(node)
         if found is None and node.op in ("sum", "amax", "amin") and self.layout(node) == "pair":
@@ -47,6 +50,17 @@ class Pairs(Expressions):
         if found is None and self.layout(node) == "pair" and node.op in _UNPRINTED:
             raise Unsupported(f"`{node.op}` of a pair of tokens in a score")
         return Expressions.of(self, node)
+
+    def _distance(self, node: Node) -> bool:
+        """t - j and its like: the difference of two positions has more digits than they have."""
+        kind = node.type
+        return node.op in ("add", "sub") and kind.positional and kind.stream and rules.whole(node)
+
+    def _in_integers(self, node: Node) -> Text:
+        self.integers = True
+        text = Expressions.of(self, node)
+        self.integers = False
+        return Text(f"{text.atom}.to({self.like}.dtype)")
 
     def _mixed(self, node: Node) -> bool:
         return self.layout(node) == "pair"

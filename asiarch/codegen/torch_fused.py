@@ -139,10 +139,10 @@ HELPERS = {
     "rope": '''def rope(x: Tensor, t: Tensor, base: float = 10000) -> Tensor:
     """The last axis of x [B, T, ..., K] as two halves, turned by t * base^(-i / (K / 2))."""
     half = x.shape[-1] // 2
-    rate = base ** (-torch.arange(half, dtype=x.dtype, device=x.device) / half)
+    rate = base ** (-torch.arange(half, dtype=t.dtype, device=x.device) / half)
     angle = t.reshape(*t.shape, *(1,) * (x.dim() - 2)) * rate
     a, b = x.unflatten(-1, (2, half)).unbind(-2)
-    cos, sin = torch.cos(angle), torch.sin(angle)
+    cos, sin = torch.cos(angle).to(x.dtype), torch.sin(angle).to(x.dtype)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
 ''',
     "repeat_heads": '''def repeat_heads(state: Tensor | None, count: int) -> Tensor | None:

@@ -230,14 +230,16 @@ class ModuleWriter:
         if needs_rows and not self.bare:
             self.kernels.need("rows/torch.py")
             body.line(f"rows = Rows({lead}, cu_seqlens)")
+        dtype = f"{self.expr.like}.dtype"
+        if not self._counts():  # positions beyond 256 need more digits than bfloat16 has
+            dtype = f"torch.promote_types({dtype}, torch.float32)"
         if self._positional() and self.bare:
-            like = self.expr.like
             body.line(
-                f"t = torch.arange({lead}.shape[1], dtype={like}.dtype, device={lead}.device)[None]"
+                f"t = torch.arange({lead}.shape[1], dtype={dtype}, device={lead}.device)[None]"
             )
         elif self._positional():
             self.kernels.need("running/positions.py")
-            body.line(f't, after["t"] = positions(state.get("t"), rows, {self.expr.like}.dtype)')
+            body.line(f't, after["t"] = positions(state.get("t"), rows, {dtype})')
         for step in self.plan.steps:
             self._step_lines(step)
         self._losses(flat)
@@ -290,10 +292,15 @@ class ModuleWriter:
 
     def _positional(self) -> bool:
         flat = self.plan.function
+        return self._counts() or any(
+            n.op == "call" and n.attr("function").name == "rope" for n in topological(flat.roots())
+        )
+
+    def _counts(self) -> bool:
+        """Does an equation compute with the position itself?"""
         return any(
-            (n.op == "position" and n.attr("which") == "t")
-            or (n.op == "call" and n.attr("function").name == "rope")
-            for n in topological(flat.roots())
+            n.op == "position" and n.attr("which") == "t"
+            for n in topological(self.plan.function.roots())
         )
 
     def _step_lines(self, step: object) -> None:

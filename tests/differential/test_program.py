@@ -3,6 +3,7 @@ to 1e-12 of the row's maximum, in float32 as closely as a token loop does."""
 
 from __future__ import annotations
 
+import copy
 import math
 from functools import cache
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ from torch import Tensor
 
 import asiarch
 from asiarch.interface import load_source
+from asiarch.laws.equality import parallel_equals_recurrent
 from asiarch.laws.program import exact, real, single
 from asiarch.laws.streams import (
     HARD_LENGTHS,
@@ -25,12 +27,13 @@ from asiarch.laws.tolerances import (
     FLOAT64,
     LOOP_EPSILONS,
     LOOP_FACTOR,
+    SAME_CODE,
     UNDAMPED_FACTOR,
     compare,
     compare_with_loop,
     loop_share,
 )
-from tests.laws.programs import CORES, MIXERS, MODEL, Program, compiled, flat, streams
+from tests.laws.programs import CORES, MIXERS, MODEL, Program, compiled, flat, inputs, streams
 
 CHUNKS = (1, 2, 3, 8, 16, 64)
 BLOCKWISE = [p for p in MIXERS if p.op not in ("moe", "gru", "dly")]
@@ -68,6 +71,37 @@ def test_floats(program: Program) -> None:
     for oracle in (real, single):
         verdict = oracle(flat(program), compiled(program, 8), inputs)
         assert verdict.ok, str(verdict)
+
+
+@pytest.mark.parametrize("program", [*CORES, *MIXERS], ids=str)
+def test_half_precision(program: Program) -> None:
+    """Beside a token loop in bfloat16."""
+    module = compiled(program, 16)
+    bare = asiarch.emit(
+        program.text, program.op, program.sizes, bare=True, filename=program.filename
+    )
+    loop = load_source(bare, type(module).__name__)
+
+    def reference(same: Any, *given: Tensor) -> Any:
+        loop.to(given[0].dtype).load_state_dict(same.state_dict())
+        return loop(*given)
+
+    verdict = parallel_equals_recurrent(
+        module, reference, inputs(program, 37), "bfloat16", gradients=False
+    )
+    assert verdict.ok, str(verdict)
+
+
+@pytest.mark.parametrize("op", ["sliding", "full", "retnet", "alibi_attention", "sliding_alibi"])
+def test_positions_keep_their_digits_in_half_precision(op: str) -> None:
+    """bfloat16 counts to 256: the thousandth token is turned and biased like the thousandth."""
+    (program,) = (p for p in MIXERS if p.op == op)
+    low = copy.deepcopy(compiled(program)).bfloat16()
+    high = copy.deepcopy(low).float()
+    given = inputs(program, 1000)[0][:1].bfloat16()
+    with torch.no_grad():
+        error = compare(low(given), high(given.float()), SAME_CODE[torch.bfloat16])
+    assert error.ratio <= 1, f"token {error.token} is off by {error.difference:.3g}"
 
 
 def test_the_float_oracles_refuse_what_is_a_little_wrong() -> None:
