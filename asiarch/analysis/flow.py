@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asiarch.ir.function import Function
-from asiarch.ir.node import Node, topological
+from asiarch.ir.node import Node
 
 BLOCKS = ("loop", "branch")
 
@@ -29,13 +29,11 @@ def reached(function: Function) -> set[Node]:
     seen: set[Node] = set()
     stack = [*function.outputs, *function.losses]
     while stack:
-        root = stack.pop()
-        for node in topological([root]):
-            if node in seen:
-                continue
+        node = stack.pop()
+        if node not in seen:
             seen.add(node)
-            if node in updates:
-                stack.extend(n for n in updates[node] if n not in seen)
+            stack += node.args
+            stack += updates.get(node, ())
     return seen
 
 
