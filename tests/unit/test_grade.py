@@ -232,28 +232,31 @@ class Writer:
     def condition(self) -> str:
         k, m = self.rng.randint(1, 4), self.rng.randint(2, 3)
         return self.rng.choice(
-            ["j <= t", "j < t", f"t - {k} < j <= t", f"j <= t + {k}", f"j <= t and (t - j) % {m} == 1",
+            ["j <= t", "j < t", f"t - {k} < j <= t", f"j <= t + {k}", f"j < t and (t - j) % {m} == 1",
              f"t - t % {m} <= j <= t", f"j < t + {k} / 2", f"(j < 2 or t - {k} < j) and j <= t"]
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_what_is_read_is_in_the_grade(seed: int) -> None:
-    text = Writer(seed).program()
+def outside(text: str) -> list[str]:
+    """Offsets that are read and lie in no grade, with several numbers of iterations."""
     function = symbolic(text)
     (found,) = Grades().summary(function)
+    wrong: list[str] = []
     for count in (1, 2, 3, 7):
         flat = flatten(elaborate(text, "f", {"D": 1, "L": count}))
         for (_, which), offsets in offsets_read(flat, 9).items():
             reads = found.of(function.inputs[which])
-            assert reads is not None, (count, text)
-            assert reads.low <= min(offsets), (count, text)
-            assert max(offsets) <= reads.high, (count, text)
+            if reads is None or min(offsets) < reads.low or reads.high < max(offsets):
+                wrong.append(f"L = {count}: input {which} at {sorted(offsets)}, {reads}\n{text}")
+    return wrong
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_is_read_is_in_the_grade(seed: int) -> None:
+    assert outside(Writer(seed).program()) == []
 
 
 def test_a_grade_that_forgets_an_iteration_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """The random programs tell a wrong rule for delays."""
     monkeypatch.setattr(Grades, "delay", lambda self, node, x: x)
-    with pytest.raises(AssertionError):
-        for seed in range(20):
-            test_what_is_read_is_in_the_grade(seed)
+    assert any(outside(Writer(seed).program()) for seed in range(20))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from asiarch.ir.domains.arrays import Arrays, attend
+from asiarch.ir.function import StateInfo
 from asiarch.ir.interpreter import Frame, Group
 from asiarch.ir.node import Node
 from asiarch.ir.primitive import registry
@@ -42,12 +43,17 @@ class Tokens:
                 values[node] = self._evaluate(node, values, t)
             for node in self.inside:
                 self.history[node].append(values[node])
-            current = {
-                s.leaf: algebra.spread(values.get(s.update, current.get(s.update)), domain.batch)
-                for s in self.group.states
-            }
+            current = {s.leaf: self._after(s, values, t) for s in self.group.states}
         for node in self.inside:
             self.frame.values[node] = self._joined(node, domain.time)
+
+    def _after(self, state: StateInfo, values: dict[Node, Any], t: int) -> Any:
+        """The state after token t; its update may stand outside of the group."""
+        domain, update = self.domain, state.update
+        if update in self.inside:
+            return domain.algebra.spread(values[update], domain.batch)
+        full = domain.full(update.type, self.frame.values[update])
+        return domain.algebra.token(full, len(update.type.axes), t)
 
     def _joined(self, node: Node, time: int) -> Any:
         domain = self.domain
