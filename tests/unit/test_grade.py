@@ -221,7 +221,8 @@ class Writer:
         rng = self.rng
         a, b = rng.choice(names), rng.choice(names)
         forms = [
-            f"{a} * {b}", f"{a} + {b}", f"{a}[t-{rng.randint(1, 3)}]", f"{a}[t+{rng.randint(1, 2)}]",
+            f"{a} * {b}", f"{a} + {b}", f"{a}[t-{rng.randint(1, 3)}]",
+            f"{a}[t+{rng.randint(1, 2)}]",
             f"conv[{rng.randint(1, 3)}]({a})", f"cumsum[time]({a})", f"{a} - {b}[t-1]",
             f"attend j where {self.condition()} {{ score: {a}[t] @ {b}[j]  value: {b}[j] }}",
         ]  # fmt: skip
@@ -232,7 +233,8 @@ class Writer:
     def condition(self) -> str:
         k, m = self.rng.randint(1, 4), self.rng.randint(2, 3)
         return self.rng.choice(
-            ["j <= t", "j < t", f"t - {k} < j <= t", f"j <= t + {k}", f"j < t and (t - j) % {m} == 1",
+            ["j <= t", "j < t", f"t - {k} < j <= t", f"j <= t + {k}",
+             f"j <= t and (t - j) % {m} == 1",
              f"t - t % {m} <= j <= t", f"j < t + {k} / 2", f"(j < 2 or t - {k} < j) and j <= t"]
         )  # fmt: skip
 
