@@ -14,6 +14,7 @@ from asiarch.analysis import obligations
 from asiarch.analysis.flow import unused_names, unused_parameters
 from asiarch.analysis.lints import lints
 from asiarch.analysis.parts import Part, parts
+from asiarch.analysis.paths import refused
 from asiarch.analysis.stability import stable
 from asiarch.elaborate.program import Named
 from asiarch.ir.domains.cost import Cost, Costs
@@ -23,11 +24,10 @@ from asiarch.ir.function import ClaimInfo, Function
 from asiarch.ir.growth import within
 from asiarch.ir.interpreter import Frame
 from asiarch.ir.interval import Range
-from asiarch.ir.node import Node
 from asiarch.ir.recurrence import Recurrence
 from asiarch.ir.size import Size
 from asiarch.language.ast import Span
-from asiarch.language.diagnostics import Diagnostic, Label
+from asiarch.language.diagnostics import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,81 +139,7 @@ def _causal(facts: Facts, claim: ClaimInfo) -> None:
         facts.entries.append(Entry(claim.text, "proved", "intervals"))
         return
     facts.entries.append(Entry(claim.text, "refuted", "intervals"))
-    facts.diagnostics.append(causality_diagnostic(facts, claim))
-
-
-def causality_diagnostic(facts: Facts, claim: ClaimInfo) -> Diagnostic:
-    """Where the future is read, and how it flows to the result."""
-    function = facts.function
-    worst = max(facts.grades, key=lambda g: g.span[1])
-    cause = worst.cause
-    index = facts.grades.index(worst)
-    output = function.outputs[index]
-    result = next((name for name, node in function.names.items() if node is output), None)
-    span = _place(function, cause, worst) if cause is not None else None
-    claimed = Label(claim.at, "claimed here")
-    flows = function.spans.get(output)
-    labels = [claimed]
-    if flows is not None and span is not None and flows != span:
-        labels.insert(0, Label(flows, "and flows into the result here"))
-    what = f"`{result}`" if result else f"the result of `{function.name}`"
-    return Diagnostic(
-        "E0301",
-        f"{what} reads the future",
-        span or flows or claim.at,
-        label=_reads(cause, worst.span[1]),
-        secondary=tuple(labels),
-        help=_help(cause),
-        file=_file(facts),
-    )
-
-
-def _place(function: Function, cause: Node, grade: Grade) -> Span | None:
-    """The span of the cause, or of the call that holds it."""
-    if cause in function.spans:
-        return function.spans[cause]
-    for node, child in function.children():
-        if _holds(child, cause) and node in function.spans:
-            return function.spans[node]
-    return None
-
-
-def _holds(function: Function, node: Node) -> bool:
-    stack, seen = [function], set[int]()
-    while stack:
-        current = stack.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        if node in current.spans or any(n is node for n in current.nodes()):
-            return True
-        stack += [f for _, f in current.children()]
-    return False
-
-
-def _reads(cause: Node | None, high: float) -> str:
-    if cause is not None and cause.op == "whole":
-        return "reads every token of the sequence"
-    if cause is not None and cause.op == "attend" and math.isinf(high):
-        return "its condition admits tokens after t, without bound"
-    count = "all" if math.isinf(high) else f"{int(high)}"
-    return f"reads {count} token{'s' if count != '1' else ''} ahead"
-
-
-def _help(cause: Node | None) -> str:
-    if cause is None:
-        return "every value may depend on tokens up to its own"
-    if cause.op == "whole":
-        which = cause.attr("which")
-        running = {"mean": "cummean", "sum": "cumsum", "max": "cummax"}.get(which)
-        if running:
-            return f"`{running}[time](...)` lets t see only what came before"
-        return (
-            f"`{which}[time]` needs the whole sequence; choose along an axis, or attend over j <= t"
-        )
-    if cause.op == "attend":
-        return "add `j <= t` to the condition"
-    return "read `[t-k]`, or claim `lookahead(k)` instead of `causal`"
+    facts.diagnostics.append(refused(facts.function, facts.grades, claim))
 
 
 def _lookahead(facts: Facts, claim: ClaimInfo) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asiarch.ir.function import Function
-from asiarch.ir.interval import Range
+from asiarch.ir.interval import INF, Range
 from asiarch.ir.node import Node
 
 LARGEST = 709.0  # exp of more is no float64
@@ -42,7 +42,7 @@ def _undefined(node: Node, facts: list[Range]) -> str | None:
             return f"the logarithm of a value in {x} is no number"
         case "sqrt" if x.high < 0 or (x.high == 0 and x.high_open):
             return f"the square root of a value in {x} is no number"
-        case "exp" if x.low > LARGEST:
+        case "exp" if LARGEST < x.low < INF:  # what follows an overflow is not said again
             return f"the exponential of a value in {x} overflows"
         case "div" if facts[1].low == facts[1].high == 0:
             return "this divides by 0"
