@@ -31,7 +31,7 @@ class Keys:
 
     def __init__(self, rows: Rows, reach: int | None, start: Tensor | None, held: int) -> None:
         self.rows, self.reach = rows, reach
-        self.count = held if reach is None else reach
+        self.count = 0 if start is None else held if reach is None else reach
         device = rows.pos.device
         start = torch.zeros(rows.count, dtype=torch.long, device=device) if start is None else start
         spot = rows.pos.expand(1 if rows.packed else rows.count, -1)
@@ -67,12 +67,12 @@ class Keys:
 
     def gather(self, x: Tensor, cache: Tensor | None) -> Tensor:
         """A stream [B, T, ...] behind what the state holds of it."""
-        return Past(x, self.count, cache, self.rows).x
+        return Past(x, self.count, cache, self.rows).x if self.count else x
 
     def cache(self, x: Tensor, cache: Tensor | None) -> Tensor:
         """What the next tokens need of a stream: the last `reach`, or everything [N, held, ...]."""
         if self.reach is not None:
-            return Past(x, self.count, cache, self.rows).tail()
+            return Past(x, self.reach, cache, self.rows).tail()
         if not self.rows.packed:
             return self.gather(x, cache)
         count = self.count + max(self.rows.lengths)
@@ -82,33 +82,37 @@ class Keys:
         return Past(x, count, kept, self.rows).tail()
 
 
-def one_block(
-    weigh: Callable[..., Any], equation: str, keys: Keys, block: Any, parts: Any
-) -> Tensor:
-    """The output of one block of queries."""
+def meet(weigh: Callable[..., Any], keys: Keys, block: Any, parts: Any) -> tuple[Any, Any]:
+    """Of one block: the differentiable parts (score, values and a sink), and the pairs allowed."""
     t, j, real = keys.admissible(block)
-    if SINK:
-        score, allowed, value, sink = weigh(t, j, *parts)
-    else:
-        score, allowed, value = weigh(t, j, *parts)
+    score, allowed, *rest = weigh(t, j, *parts)
     allowed = allowed & real
-    cover = allowed.reshape(len(allowed), *(1,) * (score.dim() - 3), *allowed.shape[1:])
-    if SOFTMAX:
-        score = score.masked_fill(~cover, -torch.inf)
-        top = score.detach().amax(-1, keepdim=True)
-        top = top.masked_fill(~cover.any(-1, keepdim=True), 0.0)
-        if SINK:
-            top = torch.maximum(top, sink.detach())
-        weights = torch.exp(score - top)
+    shape = len(allowed), *(1,) * (score.dim() - 3), *allowed.shape[1:]
+    return (score, *rest), allowed.reshape(shape)
+
+
+def normalise(score: Tensor, allowed: Tensor, *sinks: Tensor) -> tuple[Tensor, ...]:
+    """The weights of the keys, and that of the sink. A query without keys has some, but no NaN."""
+    if not SOFTMAX:
+        return (torch.where(allowed, score, 0.0),)
+    if SINK:
+        (sink,) = sinks
+        score = torch.where(allowed, score, -torch.inf)
+        top = score.amax(-1, keepdim=True) if score.shape[-1] else score  # a row of no tokens
+        top = torch.maximum(top, sink)
+        weights = (score - top).exp_()
         total = weights.sum(-1, keepdim=True)
-        if SINK:
-            total = total + torch.exp(sink - top)
-        else:
-            total = total.masked_fill(~cover.any(-1, keepdim=True), 1.0)
-        weights = weights / total
+        total = total + torch.exp(sink - top)
+        return weights.div_(total), torch.exp(sink - top) / total
     else:
-        weights = score.masked_fill(~cover, 0.0)
-    return torch.einsum(equation, weights, value)
+        some = allowed.any(-1, keepdim=True)
+        return (torch.softmax(torch.where(allowed | ~some, score, -torch.inf), -1),)
+
+
+def answered(x: Tensor, allowed: Tensor) -> Tensor:
+    """x [B, queries, ...] with 0 for the queries without keys."""
+    some = allowed.any(-1).flatten(1)
+    return torch.where(some.view(*some.shape, *(1,) * (x.dim() - 2)), x, 0.0)
 
 
 class Attend(torch.autograd.Function):
@@ -118,33 +122,54 @@ class Attend(torch.autograd.Function):
     def forward(
         weigh: Callable[..., Any], equation: str, keys: Keys, counts: Any, *tensors: Tensor
     ) -> Tensor:
-        blocks = [cut(tensors, counts, block) for block in keys.blocks]
-        outputs = [
-            one_block(weigh, equation, keys, block, parts)
-            for block, parts in zip(keys.blocks, blocks, strict=True)
-        ]
+        outputs = []
+        for block in keys.blocks:
+            (score, value, *sink), allowed = meet(weigh, keys, block, cut(tensors, counts, block))
+            weights = normalise(score, allowed, *sink)[0]
+            outputs.append(answered(torch.einsum(equation, weights, value), allowed))
         return torch.cat(outputs, 1)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Tensor) -> None:
         ctx.weigh, ctx.equation, ctx.keys, ctx.counts, *tensors = inputs
         ctx.save_for_backward(*tensors)
+        device = output.device.type
+        ctx.autocast = device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Any, ...]:
         tensors, needed = ctx.saved_tensors, ctx.needs_input_grad[4:]
-        grads = [torch.zeros_like(x) if n else None for x, n in zip(tensors, needed, strict=True)]
+        grads = [torch.zeros_like(x) for x in tensors]
+        p, v, o = ctx.equation.replace("->", ",").split(",")
         for block in ctx.keys.blocks:
-            parts = [x.detach() for x in cut(tensors, ctx.counts, block)]
-            with torch.enable_grad():
-                wanted = [p.requires_grad_() for p, n in zip(parts, needed, strict=True) if n]
-                out = one_block(ctx.weigh, ctx.equation, ctx.keys, block, parts)
-            found = torch.autograd.grad(
-                out, wanted, d_out[:, block[0] : block[1]], materialize_grads=True
-            )
-            into = cut([g for g in grads if g is not None], live(ctx.counts, needed), block)
-            for grad, part in zip(into, found, strict=True):
+            parts = cut(tensors, ctx.counts, block)
+
+            def terms(*wanted: Tensor, parts: Any = parts, block: Any = block) -> Any:
+                given = iter(wanted)
+                filled = [next(given) if n else x for x, n in zip(parts, needed, strict=True)]
+                return meet(ctx.weigh, ctx.keys, block, filled)
+
+            wanted = [x for x, n in zip(parts, needed, strict=True) if n]
+            with torch.autocast(*ctx.autocast):
+                outputs, pullback, allowed = torch.func.vjp(terms, *wanted, has_aux=True)
+                score, value, *sink = outputs
+                weights, *spare = normalise(score, allowed, *sink)
+                d_block = answered(d_out[:, block[0] : block[1]], allowed)
+                d_value = torch.einsum(f"{p},{o}->{v}", weights, d_block)
+                d_score = torch.einsum(f"{o},{v}->{p}", d_block, value)
+                if SOFTMAX:
+                    mean = (weights * d_score).sum(-1, keepdim=True)
+                    d_score = (d_score - mean).mul_(weights)
+                else:
+                    d_score = torch.where(allowed, d_score, 0.0)
+                found = [d_score, d_value]
+                if SINK:
+                    found.append(-spare[0] * mean)
+                pairs = zip(found, outputs, strict=True)  # back over what einsum spread
+                found = pullback(tuple(g.sum_to_size(x.shape).to(x.dtype) for g, x in pairs))
+            cuts = zip(cut(grads, ctx.counts, block), needed, strict=True)
+            for grad, part in zip([g for g, n in cuts if n], found, strict=True):
                 grad += part
         return None, None, None, None, *grads
 
@@ -157,12 +182,6 @@ def cut(tensors: Any, counts: Any, block: tuple[int, int, int, int]) -> list[Ten
         x[:, t0:t1] if n < queries else x[:, j0:j1] if n < queries + keys else x
         for n, x in enumerate(tensors)
     ]
-
-
-def live(counts: Any, needed: Any) -> tuple[int, int]:
-    """The counts of those tensors that want a gradient."""
-    queries, keys = counts
-    return sum(needed[:queries]), sum(needed[queries : queries + keys])
 
 
 def attend(
