@@ -117,11 +117,11 @@ def _witnessed(
     """A rejection of causality with values that show it, or the note that none were found."""
     if diagnostic.code not in ("E0301", "E0303"):
         return diagnostic
-    found = witness.find(files, filename, op)
-    if found is None:
-        note = f"none of {witness.DRAWS} draws shows it by values: the rule is conservative here"
-        return replace(diagnostic, note=note)
-    return replace(diagnostic, witness=found)
+    found, draws = witness.find(files, filename, op)
+    if found is not None:
+        return replace(diagnostic, witness=found)
+    note = f"none of {draws} draws shows it by values: the rule is conservative here"
+    return replace(diagnostic, note=note if draws else "too large for a witness by values")
 
 
 def _recurrences(facts: Facts) -> tuple[dict[str, Any], ...]:

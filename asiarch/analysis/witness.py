@@ -8,73 +8,98 @@ says so.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from asiarch.elaborate.program import Elaborator, Named
 from asiarch.ir.function import Function
+from asiarch.language import ast
 from asiarch.language.parser import ParseResult
 
 DRAWS = 64
 MOST = 5_000  # nodes of a program that is run
+WORK = 400_000  # nodes evaluated in all draws
 SIZES = (2, 4, 1, 3, 8)
+MOST_SIZES = 60
+LONGEST = 16
 
 
-def find(files: dict[str, ParseResult], filename: str, op: str) -> dict[str, Any] | None:
-    """`{"T", "changed_token", "affected_token"}`, or None."""
-    function = _small(files, filename, op)
-    if function is None:
-        return None
+def find(
+    files: dict[str, ParseResult], filename: str, op: str
+) -> tuple[dict[str, Any] | None, int]:
+    """`{"T", "changed_token", "affected_token"}`, or None; and how many draws were made."""
+    functions = _small(files, filename, op)
+    if not functions:
+        return None, 0
     import numpy as np
 
     from asiarch.codegen.parameters import initial_values
     from asiarch.codegen.reference import Reference
     from asiarch.ir.flatten import flatten, inlined
 
-    if inlined(function) > MOST:
-        return None
-    flat = flatten(function)
+    flats = [flatten(f) for f in functions if inlined(f) <= MOST]
     rng = np.random.default_rng(0)
-    for draw in range(DRAWS):
+    room = WORK
+    for draw in range(DRAWS if flats else 0):
+        flat = flats[draw % len(flats)]
+        time = LONGEST if draw % 8 == 7 else 2 + draw % 8
+        room -= len(flat.nodes()) * time * (time if flat.states else 1)
+        if room < 0 and draw:
+            return None, draw
         reference = Reference(flat, initial_values(flat, draw))
-        time = 2 + draw % 7
         found = _flip(reference, flat, time, rng)
         if found is not None:
-            return {"T": time, "changed_token": found[0], "affected_token": found[1]}
-    return None
+            shown = {"T": time, "changed_token": found[0], "affected_token": found[1]}
+            return shown, draw + 1
+    return None, DRAWS if flats else 0
 
 
-def _small(files: dict[str, ParseResult], filename: str, op: str) -> Function | None:
-    """The definition at the smallest sizes that fit it."""
-    for sizes in _assignments(files, filename, op):
-        elaborator = Elaborator(concrete=True)
-        for name, result in files.items():
-            elaborator.load(result, name)
-        named = elaborator.definition(filename, op)
-        if named is None:
-            return None
-        elaborator.diagnostics.clear()
-        try:
-            function = elaborator.top(named, sizes)
-        except Exception:
-            continue
-        if function is not None:
-            return function
-    return None
+def _small(files: dict[str, ParseResult], filename: str, op: str) -> list[Function]:
+    """The definition at the smallest sizes that fit it, with its names at 1, and at 0."""
+    found: list[Function] = []
+    for group in _assignments(files, filename, op):
+        for sizes in group:
+            function = _at(files, filename, op, sizes)
+            if function is not None:
+                found.append(function)
+                break
+    return found
 
 
-def _assignments(files: dict[str, ParseResult], filename: str, op: str) -> Iterator[dict[str, int]]:
+def _at(
+    files: dict[str, ParseResult], filename: str, op: str, sizes: dict[str, int]
+) -> Function | None:
+    elaborator = Elaborator(concrete=True)
+    for name, result in files.items():
+        elaborator.load(result, name)
+    named = elaborator.definition(filename, op)
+    if named is None:
+        return None
+    elaborator.diagnostics.clear()
+    try:
+        return elaborator.top(named, sizes)
+    except Exception:
+        return None
+
+
+def _assignments(
+    files: dict[str, ParseResult], filename: str, op: str
+) -> Iterator[list[dict[str, int]]]:
+    """Groups of sizes, of each of which the first that fits is tried."""
     named = next(
         (Named(filename, d) for d in files[filename].program.definitions if d.name.id == op), None
     )
     if named is None:
         return
-    free = [h.name.id for h in named.syntax.header if h.default is None]
-    for count, values in enumerate(product(SIZES, repeat=len(free))):
-        if count > 60:
-            return
-        yield dict(zip(free, values, strict=True))
-    yield dict.fromkeys(free, 16)
+    header = named.syntax.header
+    free = [h.name.id for h in header if h.default is None]
+    values = islice(product(SIZES, repeat=len(free)), MOST_SIZES)
+    yield [*(dict(zip(free, v, strict=True)) for v in values), dict.fromkeys(free, 16)]
+    axes = {a.id for f in named.syntax.formals if f.type for a in f.type.axes or ()
+            if isinstance(a, ast.Name)}  # fmt: skip
+    names = [h.name.id for h in header]
+    for least in (1, 0):
+        yield [{n: 1 if n in axes else least for n in names}]
 
 
 def _flip(reference: Any, flat: Function, time: int, rng: Any) -> tuple[int, int] | None:
