@@ -98,7 +98,8 @@ class Analyses:
         )
         for claim in function.claims:
             _decide(facts, claim)
-        facts.diagnostics += obligations.places(function)
+        wrong = obligations.places(function) or obligations.cycles(function, self.grades)
+        facts.diagnostics += wrong
         _requirements(facts)
         _infer(facts)
         _warn(facts)

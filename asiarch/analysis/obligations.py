@@ -1,13 +1,17 @@
 """What must hold at every place where something is used: ranges that a callee requires, sizes that
-are whole numbers, states that are read at an earlier token.
+are whole numbers, states that are made of earlier tokens only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from asiarch.analysis.flow import blocks
 from asiarch.elaborate.program import Named
+from asiarch.ir.domains.grade import Grade, Grades, Reads
 from asiarch.ir.domains.ranges import Required
 from asiarch.ir.function import Function
+from asiarch.ir.interpreter import Frame, Group, schedule
 from asiarch.ir.offsets import hull, upper
 from asiarch.language.ast import Span
 from asiarch.language.diagnostics import Diagnostic
@@ -15,23 +19,6 @@ from asiarch.language.diagnostics import Diagnostic
 
 def file_of(function: Function) -> str | None:
     return function.source.file if isinstance(function.source, Named) else None
-
-
-def requires(function: Function) -> bool:
-    """Does anything that it calls require ranges of its inputs?"""
-    seen: set[int] = set()
-    stack = [function]
-    while stack:
-        current = stack.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        if current is not function and any(
-            c.kind == "range" and c.data[0].op == "input" for c in current.claims
-        ):
-            return True
-        stack += [f for _, f in current.children()]
-    return False
 
 
 def own(function: Function, required: Required) -> bool:
@@ -52,11 +39,69 @@ def unmet(function: Function, required: Required) -> Diagnostic:
     )
 
 
+def owned(function: Function) -> Iterator[Function]:
+    """The blocks of a definition and of those of any type in its file, which only calls check."""
+    seen: set[int] = set()
+    stack = [function]
+    while stack:
+        current = stack.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        for block in blocks(current):
+            yield block
+            for node, callee in block.children():
+                inside = node.op == "call" and callee.polymorphic
+                if inside and file_of(callee) == file_of(function):
+                    stack.append(callee)
+
+
+def cycles(function: Function, grades: Grades) -> list[Diagnostic]:
+    """States that would need their own value of the same token or of a later one."""
+    out: list[Diagnostic] = []
+    for block in owned(function):
+        if not block.states:
+            continue
+        for group in schedule(block):
+            if isinstance(group, Group):
+                out += _cycle(function, block, group, grades)
+    return out
+
+
+def _cycle(function: Function, block: Function, group: Group, grades: Grades) -> list[Diagnostic]:
+    """Every way from a state before a token to a state after it must not look ahead."""
+    inside = {*group.nodes, *(s.leaf for s in group.states)}
+    frame = Frame(block, grades)
+    grades.begin(frame)
+    frame.values = {a: Grade() for n in group.nodes for a in n.args if a not in inside}
+    for state in group.states:
+        frame.values[state.leaf] = Grade(((state.leaf, Reads(0, 0)),))
+    for node in group.nodes:
+        frame.values[node] = frame.evaluate(node)
+    out: list[Diagnostic] = []
+    for state in group.states:
+        found = frame.values.get(state.update, Grade())
+        if found.span[1] <= 0 and not found.whole:
+            continue
+        ahead = next((r.cause for _, r in found.reads if r.cause in block.spans), state.update)
+        span = block.spans.get(ahead or state.update) or block.spans.get(state.update)
+        out.append(
+            Diagnostic(
+                "E0302",
+                f"the state `{state.name}` would need its own value at the same token or later",
+                span or Span(0, 0),
+                help=f"what `{state.name}` is made of reads it at `[t-1]` or earlier",
+                file=file_of(function),
+            )
+        )
+    return out
+
+
 def places(function: Function) -> list[Diagnostic]:
     """Sizes below 0 in calls, states read at a token where they have no value yet."""
     out: list[Diagnostic] = []
     file = file_of(function)
-    for block in blocks(function):
+    for block in owned(function):
         for node in block.nodes():
             span = block.spans.get(node)
             if span is None:

@@ -47,7 +47,10 @@ def find(
         if room < 0 and draw:
             return None, draw
         reference = Reference(flat, initial_values(flat, draw))
-        found = _flip(reference, flat, time, rng)
+        try:
+            found = _flip(reference, flat, time, rng)
+        except Exception:  # a program that is wrong in other ways may not run at all
+            return None, 0
         if found is not None:
             shown = {"T": time, "changed_token": found[0], "affected_token": found[1]}
             return shown, draw + 1

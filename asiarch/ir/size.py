@@ -120,7 +120,7 @@ class Size:
     def __add__(self, other: Size) -> Size:
         out = dict(self.terms)
         for monomial, coefficient in other.terms:
-            out[monomial] = out.get(monomial, Fraction(0)) + coefficient
+            out[monomial] = out[monomial] + coefficient if monomial in out else coefficient
         return Size(out)
 
     def __neg__(self) -> Size:
@@ -138,8 +138,8 @@ class Size:
         out: dict[Monomial, Fraction] = {}
         for m1, c1 in self.terms:
             for m2, c2 in other.terms:
-                monomial = _times(m1, m2)
-                out[monomial] = out.get(monomial, Fraction(0)) + c1 * c2
+                monomial, value = _times(m1, m2), c1 * c2
+                out[monomial] = out[monomial] + value if monomial in out else value
             if len(out) > TERMS:
                 break
         _bounded(out)
@@ -163,15 +163,22 @@ class Size:
         """Replace symbols, inside opaque ones too."""
         if not self.terms or not values:
             return self
-        out = Size.of(0)
+        out: dict[Monomial, Fraction] = {}
+        changed = False
         for monomial, coefficient in self.terms:
-            term = Size.of(coefficient)
-            for name, power in monomial:
-                base = _substituted(name, values)
-                for _ in range(abs(power)):
-                    term = term * base if power > 0 else term / base
-            out = out + term
-        return out
+            if all(name not in values and name not in _OPAQUE for name, _ in monomial):
+                parts: tuple[tuple[Monomial, Fraction], ...] = ((monomial, coefficient),)
+            else:
+                changed = True
+                term = Size.of(coefficient)
+                for name, power in monomial:
+                    base = _substituted(name, values)
+                    for _ in range(abs(power)):
+                        term = term * base if power > 0 else term / base
+                parts = term.terms
+            for part, value in parts:
+                out[part] = out[part] + value if part in out else value
+        return Size(out) if changed else self
 
     def evaluate(self, values: Mapping[str, int]) -> Fraction:
         result = self.substitute({k: Size.of(v) for k, v in values.items()}).constant

@@ -235,6 +235,34 @@ def test_a_state_is_read_at_earlier_tokens_only() -> None:
     assert errors(check(text.replace("j < t {", "j < t + 0.5 {"))) == ["E0302"]
 
 
+LOOPS = {
+    "y[t+1]": "lookahead(5)",
+    "y[t+3]": "lookahead(5)",
+    "mean[time](y)": "",
+    "g(y)": "",
+    "attend j where j <= t + 1 { score: 0 * t  value: y[j] }": "",
+}
+
+
+@pytest.mark.parametrize("value", LOOPS)
+@pytest.mark.parametrize("head", ["op f[D](x: Seq[D]) -> Seq[D]", "op h(x: Seq[D...]) -> x"])
+def test_a_state_is_made_of_earlier_tokens_only(value: str, head: str) -> None:
+    """Otherwise no token could be the first to be computed."""
+    where = f" where {LOOPS[value]}" if LOOPS[value] else ""
+    axes = "D..." if "..." in head else "D"
+    text = f"""{head}{where} {{
+  state S[{axes}]
+  y = S[t-1]
+  S = x + {value}
+  return S
+}}
+op g(x) {{ return mean[time](x) }}
+op top[D](x: Seq[D]) -> Seq[D] {{ return {"h" if "..." in head else "f"}(x) }}"""
+    assert set(errors(check(text))) & {"E0302"}
+    good = check(text.replace(value, "0.5 * y[t-1]"))
+    assert good.ok, good.diagnostics
+
+
 def test_sizes_of_calls_are_whole_numbers() -> None:
     text = """op g[D, s](x: Seq[D]) -> Seq[D] where causal {
   return attend j where j <= t - s { score: 0 * (t - j)  value: x[j] }

@@ -66,7 +66,7 @@ class Sum:
         for name, size in sizes.items():
             into = self.terms[name]
             for monomial, value in size.terms:
-                into[monomial] = into.get(monomial, 0) + value
+                into[monomial] = into[monomial] + value if monomial in into else value
 
     def add_cost(self, cost: Cost) -> None:
         self.add(**{f.name: getattr(cost, f.name) for f in fields(Cost)})
@@ -204,7 +204,7 @@ class Costs:
     # -- functions -------------------------------------------------------------------------------
 
     def call(self, node: Node, *values: Any) -> None:
-        sizes = dict(node.attr("sizes"))
+        sizes = {n: s for n, s in node.attr("sizes") if s is not Size.symbol(n)}
         self.total.add_cost(self.at(node.attr("function"), sizes).substitute(sizes))
 
     def result(self, node: Node, holder: Any) -> None:
