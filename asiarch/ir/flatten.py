@@ -15,6 +15,7 @@ from typing import Any
 from asiarch.ir.function import Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, make, topological
 from asiarch.ir.rules import refolded
+from asiarch.ir.settle import reads_states, settled
 from asiarch.ir.size import Size
 
 Keep = Callable[[Node], bool]
@@ -39,7 +40,7 @@ def flatten(function: Function, keep: Keep = lambda node: False) -> Function:
     flat = _Flat(function, keep, dict(function.axes))
     args = list(function.inputs)
     outputs = _inline(flat, function, args, "", {a: a for a in function.axes})
-    return Function(
+    made = Function(
         name=function.name,
         kind=function.kind,
         inputs=function.inputs,
@@ -59,6 +60,7 @@ def flatten(function: Function, keep: Keep = lambda node: False) -> Function:
         source=function.source,
         bindings=function.bindings,
     )
+    return settled(made, _cycles(made)) if any(map(reads_states, made.nodes())) else made
 
 
 def inlined(function: Function, keep: Keep = lambda node: False) -> int:

@@ -126,14 +126,11 @@ class Tokens:
         return self.domain.algebra.token(total, len(node.type.axes), 1)
 
     def _attend(self, node: Node, values: dict[Node, Any], t: int) -> Any:
-        """Streams of the group may be read at j < t; their value at t is not known yet."""
+        """A state is read at j < t: its value after t is not known yet."""
         domain = self.domain
         operands: list[Any] = []
         inputs = node.attr("body").inputs
-        strict = any(
-            a in self.inside and leaf.op == "at" and leaf.attr("which") == "j"
-            for a, leaf in zip(node.args, inputs, strict=True)
-        )
+        strict = any(leaf.attr("state") and leaf.attr("which") == "j" for leaf in inputs)
         count = t if strict else t + 1
         for arg, leaf in zip(node.args, inputs, strict=True):
             if leaf.op == "at" and leaf.attr("which") == "j":
@@ -151,8 +148,9 @@ class Tokens:
             full = domain.full(node.type, self.frame.values[node])
             return domain.algebra.move(lambda a: a[:, :count], full)
         history = self.history[node]
+        history = [*history, values[node]]
         if leaf.attr("state") and node in self.leaves:
-            history = [*history[1:], values[node]]
+            history = history[1:]
         return domain.algebra.concatenate(
             [domain.algebra.spread(h, domain.batch) for h in history[:count]]
         ) if count else domain.algebra.zeros((domain.batch, 0))  # fmt: skip
