@@ -17,6 +17,7 @@ from asiarch.ir.flatten import flatten
 from asiarch.ir.function import Function, StateInfo
 from asiarch.ir.interpreter import Group, schedule
 from asiarch.ir.node import Node, make, topological
+from asiarch.ir.polynomial import Poly
 from asiarch.ir.reads import normal_reads
 from asiarch.ir.recurrence import Read, Recurrence, classify
 from asiarch.ir.types import Type
@@ -81,11 +82,12 @@ class Plan:
 def make_plan(function: Function, chunk: int | None = None, *, loops: bool = False) -> Plan:
     """`loops`: every state by a loop over tokens, the form that is shortest to read."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
-    flat = normal_reads(_carry_delays(flatten(function, keep=_keep)))
+    memo: dict[Node, Poly] = {}
+    flat = normal_reads(_carry_delays(flatten(function, keep=_keep)), memo)
     refuse(flat)
     plan = Plan(flat)
     groups = [s for s in schedule(flat) if isinstance(s, Group)]
-    plan.recurrences = [_dress(flat, classify(flat, g)) for g in groups]
+    plan.recurrences = [_dress(flat, classify(flat, g, memo)) for g in groups]
     _Order(plan, chunk, loops).run()
     return plan
 
@@ -163,16 +165,7 @@ def _replaced(flat: Function, new: dict[Node, Node], states: Iterable[StateInfo]
         done[node] = (
             node if args == node.args else make(node.op, args, node.type, **dict(node.attrs))
         )
-    out = Function(**{f: getattr(flat, f) for f in Function.__dataclass_fields__})
-    out.outputs = tuple(done[o] for o in flat.outputs)
-    out.losses = tuple(done[o] for o in flat.losses)
-    out.states = tuple(
-        StateInfo(s.name, s.leaf, done.get(s.initial, s.initial), done.get(s.update, s.update))
-        for s in states
-    )
-    out.names = {name: done.get(node, node) for name, node in flat.names.items()}
-    out.spans = {done.get(node, node): span for node, span in flat.spans.items()}
-    return out
+    return flat.over(done, states)
 
 
 # -- recurrences -----------------------------------------------------------------------------------

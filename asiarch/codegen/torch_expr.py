@@ -131,7 +131,7 @@ class Expressions:
             return Text(spelling.format(*texts))
         if len(parts) == 1:
             return Text(spelling.format(parts[0].within(precedence)), precedence)
-        right = precedence if node.op == "add" else precedence + 1
+        right = precedence + 1  # floats: (a + b) + c is not a + (b + c)
         if node.op in ("less", "less_equal", "equal", "not_equal", "and", "or"):
             return Text(spelling.format(*(p.within(ATOM) for p in parts)), precedence)
         return Text(

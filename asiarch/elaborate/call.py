@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from asiarch.elaborate.builder import Builder
 from asiarch.elaborate.scope import Quiet, Static
@@ -22,6 +23,7 @@ from asiarch.language import ast
 from asiarch.language.names import suggest
 
 
+@cache
 def words() -> dict[str, Primitive]:
     """Primitives that a program can call, by the word that calls them."""
     return {p.symbol if p.symbol.isidentifier() else n: p for n, p in registry().items() if p.build}

@@ -69,10 +69,10 @@ class Elaborator:
     nowhere: ast.Span = field(default_factory=lambda: ast.Span(0, 0))
     calling: ast.Span = field(default_factory=lambda: ast.Span(0, 0))
     not_imported: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    _instances: dict[object, Function | None] = field(
-        default_factory=dict[object, "Function | None"]
+    _instances: dict[tuple[object, ...], Function | None] = field(
+        default_factory=dict[tuple[object, ...], "Function | None"]
     )
-    _building: list[object] = field(default_factory=list[object])
+    _building: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
     _declared: list[tuple[Type, ...] | None] = field(
         default_factory=list["tuple[Type, ...] | None"]
     )
@@ -315,7 +315,7 @@ class Elaborator:
         key = self._key(named, bound, types, poly, caller)
         if key in self._instances:
             return self._instances[key]
-        if any(k[0] is named.syntax for k in self._building):  # type: ignore[index]
+        if any(k[0] == id(named.syntax) for k in self._building):
             assert caller is not None
             caller.fail("E0108", f"`{named.syntax.name.id}` calls itself", self.calling,
                         help="repetition is `for n in N { ... }` with a static bound")  # fmt: skip
@@ -337,7 +337,7 @@ class Elaborator:
     def _known(self, named: Named, function: Function) -> Function:
         """An earlier instance with the same terms (a header number that decided nothing)."""
         for key, other in self._instances.items():
-            if other is None or key[0] is not named.syntax:  # type: ignore[index]
+            if other is None or key[0] != id(named.syntax):
                 continue
             if same_terms(function, other) and function.axes == other.axes:
                 return other
@@ -346,16 +346,17 @@ class Elaborator:
     def _key(
         self, named: Named, bound: Bound, types: Sequence[Type], poly: bool, caller: Builder | None
     ) -> tuple[object, ...]:
+        """By the definition's place in memory: its syntax tree lives as long as this object."""
         sizes: tuple[object, ...] = ()
         if self.concrete or poly:
             sizes = tuple(sorted((n, str(s)) for n, s in bound.sizes.items()))
         if not poly:
-            return (named.syntax, sizes)
+            return (id(named.syntax), sizes)
         seen = sorted({a for t in types for a in t.axes})
         outer = tuple(str(caller.axes[a]) for a in seen) if self.concrete and caller else ()
         axes = tuple(sorted(bound.axes.items()))
         spreads = tuple(sorted(bound.spreads.items()))
-        return (named.syntax, sizes, tuple(types), axes, spreads, outer)
+        return (id(named.syntax), sizes, tuple(types), axes, spreads, outer)
 
     def _elaborate(
         self, named: Named, bound: Bound, types: Sequence[Type], poly: bool, caller: Builder | None

@@ -6,8 +6,8 @@ the node in the table. Calls and `for` are nodes that hold a function.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asiarch.ir.node import Node, topological
@@ -46,7 +46,7 @@ class ClaimInfo:
     at: Any = None
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Function:
     """One typed definition at one binding of its header (symbols when checking, numbers when
     compiling).
@@ -71,6 +71,8 @@ class Function:
     polymorphic: bool = False
     source: Any = None
     bindings: tuple[tuple[str, str, str], ...] = ()  # (axis, bound by, value) for `show`
+    # what is derived from the fields above and asked for again and again
+    memo: dict[str, Any] = field(default_factory=dict[str, Any], init=False, repr=False)
 
     def size(self, axis: str) -> Size:
         return self.axes[axis]
@@ -88,8 +90,31 @@ class Function:
             out += [state.update, state.initial]
         return out
 
-    def nodes(self) -> list[Node]:
-        return topological([*self.inputs, *self.roots()])
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node, operands before users."""
+        if "nodes" not in self.memo:
+            self.memo["nodes"] = tuple(topological([*self.inputs, *self.roots()]))
+        return self.memo["nodes"]
+
+    def over(self, new: Mapping[Node, Node], states: Iterable[StateInfo] | None = None) -> Function:
+        """The function with nodes replaced, its side tables with them; `states`: another table,
+        in the old nodes.
+        """
+        table = self.states if states is None else states
+        return replace(
+            self,
+            outputs=tuple(new.get(n, n) for n in self.outputs),
+            losses=tuple(new.get(n, n) for n in self.losses),
+            states=tuple(
+                StateInfo(
+                    s.name, s.leaf, new.get(s.initial, s.initial), new.get(s.update, s.update)
+                )
+                for s in table
+            ),
+            names={name: new.get(n, n) for name, n in self.names.items()},
+            hints={new.get(n, n): h for n, h in self.hints.items()},
+            spans={new.get(n, n): span for n, span in self.spans.items()},
+        )
 
     def children(self) -> list[tuple[Node, Function]]:
         """Functions held by nodes (calls, loops, attend bodies, arms)."""

@@ -7,7 +7,7 @@ read each other is solved: by a loop over tokens (arrays), or by a least fixed p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -69,10 +69,18 @@ def run(function: Function, domain: Any, arguments: Sequence[Any], **frame: Any)
     return made
 
 
-def schedule(function: Function, extra: Iterable[Node] = ()) -> list[Node | Group]:
+def schedule(function: Function) -> tuple[Node | Group, ...]:
     """Nodes and recurrent groups in order: strongly connected components of the graph with state
     edges.
     """
+    if "schedule" not in function.memo:
+        function.memo["schedule"] = tuple(_schedule(function))
+    return function.memo["schedule"]
+
+
+def _schedule(function: Function) -> list[Node | Group]:
+    if not function.states:
+        return list(function.nodes())
     by_leaf = {s.leaf: s for s in function.states}
 
     def successors(node: Node) -> tuple[Node, ...]:
@@ -80,7 +88,7 @@ def schedule(function: Function, extra: Iterable[Node] = ()) -> list[Node | Grou
         return (state.initial, state.update) if state else node.args
 
     out: list[Node | Group] = []
-    roots = [*function.inputs, *function.roots(), *by_leaf, *extra]
+    roots = [*function.inputs, *function.roots(), *by_leaf]
     for component in _components(roots, successors):
         states = tuple(s for s in function.states if s.leaf in component)
         if states:

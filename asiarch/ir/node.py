@@ -21,15 +21,17 @@ LEAVES = frozenset({"const", "size", "param", "input", "state", "position", "at"
 class Node:
     """One term. Construct with `make`; never mutate."""
 
-    __slots__ = ("__weakref__", "args", "attrs", "op", "type")
+    __slots__ = ("__weakref__", "args", "attrs", "digest", "op", "type")
 
     op: str
     args: tuple[Node, ...]
     attrs: Attributes
     type: Type
+    digest: str | None  # of the term; see `ir/polynomial.py`
 
     def __init__(self, op: str, args: tuple[Node, ...], attrs: Attributes, type: Type) -> None:
         self.op, self.args, self.attrs, self.type = op, args, attrs, type
+        self.digest = None
 
     def attr(self, name: str, default: Any = None) -> Any:
         for key, value in self.attrs:
@@ -63,20 +65,20 @@ def make(op: str, args: Iterable[Node], type: Type, **attrs: Any) -> Node:
 
 def topological(roots: Iterable[Node]) -> list[Node]:
     """Operands before users, each node once, without recursion."""
-    order: list[Node] = []
-    seen: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [(r, False) for r in reversed(list(roots))]
+    done: dict[Node, None] = {}
+    stack = list(roots)
+    stack.reverse()
     while stack:
-        node, expanded = stack.pop()
-        if expanded:
-            order.append(node)
-            continue
-        if node in seen:
-            continue
-        seen.add(node)
-        stack.append((node, True))
-        stack.extend((a, False) for a in reversed(node.args) if a not in seen)
-    return order
+        node = stack[-1]
+        if node not in done:
+            waiting = [a for a in node.args if a not in done]
+            if waiting:
+                waiting.reverse()
+                stack += waiting
+                continue
+            done[node] = None
+        stack.pop()
+    return list(done)
 
 
 def rewrite(

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from asiarch.ir import rules
+from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological
 from asiarch.ir.primitives.expand import expand as expand_node
 from asiarch.ir.size import Size
@@ -23,22 +24,33 @@ Poly: TypeAlias = dict[Factors, Fraction | float]
 LIMIT = 24
 """A sum of more monomials than this is kept as one atom."""
 
-_KEYS: dict[int, tuple[Node, str]] = {}
-
 
 def key(node: Node) -> str:
     """A text that equal terms share and renaming does not change (inputs go by their place)."""
-    found = _KEYS.get(id(node))
-    if found is not None and found[0] is node:
-        return found[1]
-    for term in topological([node]):
-        if id(term) in _KEYS and _KEYS[id(term)][0] is term:
-            continue
-        attrs = [(k, v) for k, v in term.attrs if k not in ("name", "of")]
-        text = f"{term.op}{attrs}{term.type.axes}" + ",".join(_KEYS[id(a)][1] for a in term.args)
-        digest = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-        _KEYS[id(term)] = (term, f"{len(term.type.axes)}{digest}")
-    return _KEYS[id(node)][1]
+    if node.digest is None:
+        for term in topological([node]):
+            if term.digest is None:
+                term.digest = _digest(term)
+    assert node.digest is not None
+    return node.digest
+
+
+def _digest(term: Node) -> str:
+    attrs = [(k, _attribute(v)) for k, v in term.attrs if k not in ("name", "of")]
+    text = f"{term.op}{attrs}{term.type.axes}" + ",".join(str(a.digest) for a in term.args)
+    return f"{len(term.type.axes)}{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def _attribute(value: Any) -> Any:
+    """A function by what it computes; anything else by its text."""
+    if isinstance(value, tuple):
+        return [_attribute(v) for v in cast("tuple[Any, ...]", value)]
+    if not isinstance(value, Function):
+        return value if isinstance(value, str) else str(value)
+    if "digest" not in value.memo:
+        parts = [value.kind, *value.axes, *map(str, value.axes.values())]
+        value.memo["digest"] = "|".join([*parts, *map(key, value.roots())])
+    return value.memo["digest"]
 
 
 def factors(*items: Factors) -> Factors:

@@ -9,7 +9,6 @@ whole state, stays too, and the classification says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from fractions import Fraction
 
 from asiarch.ir import polynomial as P
@@ -21,22 +20,22 @@ from asiarch.ir.node import Node, rebuild, topological
 from asiarch.ir.primitives.expand import expand
 
 
-def normal_reads(function: Function) -> Function:
-    """The same function with every affine read as a sum of plain ones."""
+def normal_reads(function: Function, memo: dict[Node, P.Poly]) -> Function:
+    """The same function with every affine read as a sum of plain ones; `memo` of `polynomial`."""
     groups = [s for s in schedule(function) if isinstance(s, Group) and len(s.states) == 1]
     if not groups:
         return function
     order = topological(function.roots())
     new: dict[Node, Node] = {}
     for group in groups:
-        new |= _of_group(group, order)
+        new |= _of_group(group, order, memo)
     return _replaced(function, new) if new else function
 
 
-def _of_group(group: Group, order: list[Node]) -> dict[Node, Node]:
+def _of_group(group: Group, order: list[Node], memo: dict[Node, P.Poly]) -> dict[Node, Node]:
     """Reads of one state that are no plain contraction, and what they are."""
     (state,) = group.states
-    analysis = Affine(frozenset({state.leaf}), {})
+    analysis = Affine(frozenset({state.leaf}), memo)
     values = analysis.group(group)
     if values.get(state.update) is None:
         return {}
@@ -130,13 +129,4 @@ def _replaced(function: Function, new: Mapping[Node, Node]) -> Function:
         done[node] = (
             done[new[node]] if node in new else rebuild(node, tuple(done[a] for a in needs))
         )
-    out = Function(**{f.name: getattr(function, f.name) for f in fields(function)})
-    out.outputs = tuple(done[o] for o in function.outputs)
-    out.losses = tuple(done[o] for o in function.losses)
-    out.states = tuple(
-        StateInfo(s.name, s.leaf, done[s.initial], done[s.update]) for s in function.states
-    )
-    out.names = {name: done.get(node, node) for name, node in function.names.items()}
-    out.hints = {done.get(node, node): name for node, name in function.hints.items()}
-    out.spans = {done.get(node, node): span for node, span in function.spans.items()}
-    return out
+    return function.over(done)

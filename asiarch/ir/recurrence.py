@@ -63,14 +63,15 @@ class Recurrence:
 
 def recurrences(function: Function) -> list[Recurrence]:
     """The recurrent groups of a flat function, in order of evaluation."""
-    function = normal_reads(function)
+    memo: dict[Node, P.Poly] = {}
+    function = normal_reads(function, memo)
     groups = [s for s in schedule(function) if isinstance(s, Group)]
-    return [classify(function, g) for g in groups]
+    return [classify(function, g, memo) for g in groups]
 
 
-def classify(function: Function, group: Group) -> Recurrence:
+def classify(function: Function, group: Group, memo: dict[Node, P.Poly]) -> Recurrence:
     leaves = frozenset(s.leaf for s in group.states)
-    analysis = Affine(leaves, {})
+    analysis = Affine(leaves, memo)
     values = analysis.group(group)
     updates = [values.get(s.update) for s in group.states]
     if any(u is None for u in updates):

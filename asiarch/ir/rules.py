@@ -18,6 +18,9 @@ def show(axes: Sequence[str]) -> str:
     return f"[{', '.join(axes)}]"
 
 
+_NUMBER = replace(TENSOR, positional=True)
+_TRUTHS = frozenset({"less", "less_equal", "equal", "not_equal", "and", "or", "not"})
+
 # -- static numbers --------------------------------------------------------------------------------
 
 
@@ -25,9 +28,9 @@ def number(value: Size | Fraction | int | float) -> Node:
     """A number as a Tensor of no axes: exact while it can be."""
     if isinstance(value, float):
         # -0.0 and 0.0 are equal keys: there is one zero
-        return make("const", (), replace(TENSOR, positional=True), value=value + 0.0)
+        return make("const", (), _NUMBER, value=value + 0.0)
     size = value if isinstance(value, Size) else Size.of(Fraction(value))
-    return make("size", (), replace(TENSOR, positional=True), value=size)
+    return make("size", (), _NUMBER, value=size)
 
 
 def static(node: Node) -> Size | None:
@@ -139,8 +142,8 @@ def pointwise(name: str, *args: Node) -> Node:
         kind = args[0].type
     else:
         kind = spread_type(args, f"`{primitive.symbol or name}`")
-    boolean = name in ("less", "less_equal", "equal", "not_equal", "and", "or", "not")
-    return make(name, args, replace(kind, boolean=boolean))
+    boolean = name in _TRUTHS
+    return make(name, args, kind if kind.boolean is boolean else replace(kind, boolean=boolean))
 
 
 # The few numpy names that folding needs, on Python floats: the front end loads no numpy.
@@ -188,7 +191,7 @@ def _fold_sizes(name: str, left: Size, right: Size) -> Node | None:
     if name in ("div", "mod") and not right.terms:
         raise Problem("E0502", "division by zero")
     if name in ("mod", "maximum", "minimum") and (left.constant is None or right.constant is None):
-        return make("size", (), replace(TENSOR, positional=True), value=binary(
+        return make("size", (), _NUMBER, value=binary(
             _STATIC_OPS[name], left, right))  # fmt: skip
     return number(binary(_STATIC_OPS[name], left, right))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from asiarch.ir.function import Function, StateInfo
+from asiarch.ir.function import Function
 from asiarch.ir.node import Node, make, rebuild, rewrite
 
 
@@ -31,18 +31,7 @@ def settled(function: Function, cycles: set[Node]) -> Function:
     roots = [*function.inputs, *function.roots(), *(p.initial for p in function.params)]
     # an update that is read here may itself hold such a read: repeat until nothing is left
     new = rewrite([*roots, *updates.values()], rule)
-    out = replace(
-        function,
-        outputs=tuple(new[n] for n in function.outputs),
-        losses=tuple(new[n] for n in function.losses),
-        states=tuple(
-            StateInfo(s.name, s.leaf, new[s.initial], new[s.update]) for s in function.states
-        ),
-        names={name: new.get(n, n) for name, n in function.names.items()},
-        hints={new.get(n, n): h for n, h in function.hints.items()},
-        spans={new.get(n, n): s for n, s in function.spans.items()},
-    )
-    return settled(out, {new.get(n, n) for n in cycles})
+    return settled(function.over(new), {new.get(n, n) for n in cycles})
 
 
 def _read(node: Node, args: tuple[Node, ...], updates: dict[Node, Node]) -> Node:

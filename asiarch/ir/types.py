@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,13 @@ class Type:
     positional: bool = False
     boolean: bool = False
     vocab: str | None = None
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.mode, self.axes, self.open, self.positional)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def stream(self) -> bool:

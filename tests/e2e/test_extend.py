@@ -69,10 +69,16 @@ def softsign(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     (folder / "softsign.py").write_text(SOFTSIGN)
     primitives.__path__.append(str(folder))
-    registry.cache_clear()
+    forget()
     yield tmp_path
     primitives.__path__.remove(str(folder))
+    forget()
+
+
+def forget() -> None:
+    """What a process reads once, at its start."""
     registry.cache_clear()
+    words.cache_clear()
 
 
 def test_a_new_primitive_and_a_new_definition_work_everywhere(softsign: Path) -> None:

@@ -209,18 +209,15 @@ def swapped(function: Function, op: str, change: Any, nth: int = 0) -> Function:
 
     roots = [*function.inputs, *function.roots()]
     new = rewrite(roots, rule)
-    out = replace_fields(function)
-    out.outputs = tuple(new[n] for n in function.outputs)
-    out.losses = tuple(new[n] for n in function.losses)
-    out.states = tuple(
-        StateInfo(s.name, new.get(s.leaf, s.leaf), new[s.initial], new[s.update])
-        for s in function.states
+    return replace(
+        function,
+        outputs=tuple(new[n] for n in function.outputs),
+        losses=tuple(new[n] for n in function.losses),
+        states=tuple(
+            StateInfo(s.name, new.get(s.leaf, s.leaf), new[s.initial], new[s.update])
+            for s in function.states
+        ),
     )
-    return out
-
-
-def replace_fields(function: Function, **changes: Any) -> Function:
-    return replace(function, **changes)
 
 
 def retyped(axes: tuple[str, ...] | None = None, **attrs: Any) -> Any:

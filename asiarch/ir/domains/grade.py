@@ -70,8 +70,12 @@ def shifted(grade: Grade, low: float, high: float, cause: Node | None = None) ->
 
 def joined(*grades: Grade) -> Grade:
     """The hull."""
+    reading = [g for g in grades if g.reads]
+    if len(reading) < 2 or all(g.reads is reading[0].reads for g in reading):
+        order = reading[0].reads if reading else ()
+        return Grade(order, any(g.whole for g in grades), any(g.anchored for g in grades))
     reads: dict[Node, Reads] = {}
-    for grade in grades:
+    for grade in reading:
         for leaf, new in grade.reads:
             old = reads.get(leaf)
             if old is None:
