@@ -1,0 +1,329 @@
+"""What is checked of a drawn program, by the laws that exist: each a function of a `Case`.
+
+A check gives None, or one line that says what is wrong. `NotJudged` says why one cannot decide:
+numbers that overflow, or a program in which rounding decides.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from asiarch.analysis.report import Report, check
+from asiarch.codegen.parameters import initial_values
+from asiarch.codegen.reference import Reference
+from asiarch.fuzz.program import Program
+from asiarch.interface import elaborate
+from asiarch.ir.domains.cost import Costs
+from asiarch.ir.domains.counts import counted
+from asiarch.ir.domains.ranges import ranges
+from asiarch.ir.domains.taint import offsets_read
+from asiarch.ir.flatten import flatten
+from asiarch.ir.function import Function
+from asiarch.ir.text import print_function, read_function
+from asiarch.language.formatter import format
+
+SHORT = 9
+LARGE = 1e6
+
+
+class NotJudged(Exception):
+    """A check that does not apply, or cannot decide."""
+
+
+class Case:
+    """One program with what its checks share, made when first asked for."""
+
+    def __init__(self, program: Program, seed: int = 0) -> None:
+        self.program, self.seed = program, seed
+
+    @cached_property
+    def report(self) -> Report:
+        return check(self.program.text)
+
+    @cached_property
+    def concrete(self) -> Function:
+        return elaborate(self.program.text, self.program.op, self.program.named_sizes)
+
+    @cached_property
+    def flat(self) -> Function:
+        return flatten(self.concrete)
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        return initial_values(self.flat, self.seed)
+
+    @cached_property
+    def module(self) -> Any:
+        from asiarch.interface import compile
+
+        return compile(self.program.text, self.program.op, self.program.named_sizes,
+                       seed=self.seed, chunk=self.program.chunk)  # fmt: skip
+
+    @property
+    def time(self) -> int:
+        """More than three blocks, and not a multiple of one."""
+        return 3 * self.program.chunk + 1
+
+    def streams(self, batch: int, time: int) -> list[Any]:
+        """Standard normal numbers, ids of tokens."""
+        rng = np.random.default_rng(self.seed)
+        return [self._stream(leaf.type, batch, time, rng) for leaf in self.flat.inputs]
+
+    def _stream(self, kind: Any, batch: int, time: int, rng: Any) -> Any:
+        if kind.mode == "token":
+            return rng.integers(0, int(self.flat.axes[kind.vocab].integer or 2), (batch, time))
+        sizes = [int(self.flat.axes[a].integer or 0) for a in kind.axes]
+        lead = (batch, time) if kind.stream else ()
+        return rng.standard_normal((*lead, *sizes))
+
+    @property
+    def reads_all(self) -> bool:
+        """Does an output read the whole sequence, so that no module runs it?"""
+        return not self.report.ops[self.program.op].causal
+
+
+Check = Callable[[Case], "str | None"]
+CHECKS: dict[str, Check] = {}
+
+
+def law(name: str) -> Callable[[Check], Check]:
+    def register(check: Check) -> Check:
+        CHECKS[name] = check
+        return check
+
+    return register
+
+
+# -- without running anything ----------------------------------------------------------------------
+
+
+@law("accepted")
+def accepted(case: Case) -> str | None:
+    """A program that is causal by construction is accepted."""
+    for diagnostic in case.report.diagnostics:
+        if diagnostic.severity == "error":
+            return f"{diagnostic.code}: {diagnostic.message}"
+    if case.program.op not in case.report.ops:
+        return "the definition has no report"
+    return None
+
+
+@law("grade")
+def grade(case: Case) -> str | None:
+    """What is read, token by token, lies in the grade of the definition."""
+    facts = case.report.ops[case.program.op].facts
+    names = dict(zip(case.concrete.input_names, facts.function.inputs, strict=True))
+    for (output, which), offsets in offsets_read(case.flat, SHORT).items():
+        leaf = names[case.concrete.input_names[which]]
+        reads = facts.grades[output].of(leaf)
+        if reads is None or min(offsets) < reads.low or max(offsets) > reads.high:
+            return f"output {output} reads input {which} at {sorted(offsets)}, its grade is {reads}"
+    return None
+
+
+@law("causal")
+def causal(case: Case) -> str | None:
+    """If accepted as causal, another value of a later token changes no earlier output."""
+    if not case.report.ops[case.program.op].causal:
+        raise NotJudged("not causal")
+    rng = np.random.default_rng(case.seed)
+    reference = Reference(case.flat, case.params)
+    streams = case.streams(1, SHORT)
+    with np.errstate(all="ignore"):
+        before = reference.evaluate(streams)
+        for token in sorted(rng.choice(np.arange(1, SHORT), 3, replace=False).tolist()):
+            fresh = Case(case.program, case.seed + token + 1).streams(1, SHORT)
+            changed = [s.copy() for s in streams]
+            for new, other, leaf in zip(changed, fresh, case.flat.inputs, strict=True):
+                if leaf.type.stream:
+                    new[:, token:] = other[:, token:]
+            for x, y in zip(before, reference.evaluate(changed), strict=True):
+                if not np.array_equal(x[:, :token], y[:, :token], equal_nan=True):
+                    return f"changing tokens from {token} on changes an output before it"
+    return None
+
+
+@law("text")
+def text(case: Case) -> str | None:
+    """The listing of the program's function is read back to the same nodes."""
+    for function in (case.concrete, case.flat):
+        printed = print_function(function)
+        back = read_function(printed)
+        if print_function(back) != printed:
+            return "the listing that is read back prints otherwise"
+        if any(a is not b for a, b in zip(function.nodes(), back.nodes(), strict=True)):
+            return "the listing is read back to other nodes"
+    return None
+
+
+@law("format")
+def formatted(case: Case) -> str | None:
+    """Formatting is idempotent; another layout has the same function and parameters."""
+    once = format(case.program.text)
+    if format(once) != once:
+        return "formatting twice is not formatting once"
+    spread = _spread(case.program.text, random.Random(case.seed))
+    if format(format(spread)) != format(spread):
+        return "formatting another layout twice is not formatting it once"
+    other = elaborate(spread, case.program.op, case.program.named_sizes)
+    if sorted(p.path for p in flatten(other).params) != sorted(p.path for p in case.flat.params):
+        return "parameters have other paths in another layout"
+    if print_function(other) != print_function(case.concrete):
+        return "another layout has another function"
+    return None
+
+
+def _spread(source: str, rng: random.Random) -> str:
+    """The text with comments, and with other blanks at the ends of lines."""
+    lines: list[str] = []
+    for line in source.splitlines():
+        lines.append(line + rng.choice(["", "  ", "  # a remark"]))
+        if rng.random() < 0.2:
+            lines += ["", "", "# another"]
+    return "\n".join(lines) + "\n"
+
+
+@law("range")
+def in_range(case: Case) -> str | None:
+    """Values that the reference computes lie in their ranges."""
+    function = case.report.ops[case.program.op].facts.function
+    known = [ranges(function).values[o] for o in function.outputs]
+    rng = np.random.default_rng(case.seed)
+    params: dict[str, Any] = {k: v + rng.standard_normal(v.shape) for k, v in case.params.items()}
+    with np.errstate(all="ignore"):
+        values = Reference(case.flat, params).evaluate(case.streams(1, SHORT))
+    for found, array in zip(known, values, strict=True):
+        finite = np.asarray(array)[np.isfinite(array)]
+        slack = 1e-9 * (1 + np.abs(finite))
+        outside = (finite < found.low - slack) | (finite > found.high + slack)
+        if outside.any():
+            return f"{finite[outside][0]} is not in {found}"
+    return None
+
+
+@law("cost")
+def cost(case: Case) -> str | None:
+    """The reference does not execute more operations than the cost says."""
+    with np.errstate(all="ignore"):
+        _, operations = counted(case.flat, case.params, case.streams(1, SHORT), SHORT)
+    names = {"T": SHORT} | {a: int(s.integer or 0) for a, s in case.flat.axes.items()}
+    said = Costs().summary(case.flat).work.evaluate(names)
+    return f"{operations} operations are more than {said}" if operations > said else None
+
+
+# -- running the module ----------------------------------------------------------------------------
+
+
+@law("ring")
+def ring(case: Case) -> str | None:
+    """The emitted module equals the token loop in every bit of the ring, gradients too."""
+    from asiarch.laws.program import exact
+
+    verdict = exact(case.flat, case.module, batch=2, time=case.time, seed=case.seed)
+    return None if verdict.ok else str(verdict)
+
+
+@law("float64")
+def float64(case: Case) -> str | None:
+    """The emitted module equals the token loop in float64."""
+    from asiarch.laws.program import real
+
+    streams = _tame(case)
+    verdict = real(case.flat, case.module, streams)
+    return None if verdict.ok else _unless_rounding(case, streams, str(verdict), 1e-15)
+
+
+@law("float32")
+def float32(case: Case) -> str | None:
+    """The emitted module errs in float32 as a token loop does."""
+    from asiarch.laws.program import single
+
+    streams = _tame(case)
+    verdict = single(case.flat, case.module, streams)
+    return None if verdict.ok else _unless_rounding(case, streams, str(verdict), 1e-7)
+
+
+def _tame(case: Case) -> list[Any]:
+    """Streams on which the reference stays finite and of moderate size."""
+    streams = case.streams(2, case.time)
+    params = {k: v.astype(np.float32).astype(np.float64) for k, v in case.params.items()}
+    with np.errstate(all="ignore"):
+        frame = Reference(case.flat, params).frame(streams)
+        for value in frame.values.values():
+            array = np.asarray(value, float)
+            if not np.isfinite(array).all() or (array.size and np.abs(array).max() > LARGE):
+                raise NotJudged("values overflow")
+    return streams
+
+
+def _unless_rounding(case: Case, streams: Sequence[Any], said: str, size: float) -> str:
+    """`said`, unless the reference itself moves as far when inputs and parameters are rounded."""
+    rng = np.random.default_rng(case.seed)
+    params = {k: v.astype(np.float32).astype(np.float64) for k, v in case.params.items()}
+    before = Reference(case.flat, params).evaluate(list(streams))
+    for _ in range(8):
+        moved = [_jittered(s, size, rng) for s in streams]
+        other = {k: _jittered(v, size, rng) for k, v in params.items()}
+        after = Reference(case.flat, other).evaluate(moved)
+        for x, y in zip(before, after, strict=True):
+            scale = np.abs(x).max() if x.size else 0.0
+            if scale and np.abs(x - y).max() > 200 * size * scale:
+                raise NotJudged("rounding of the inputs decides the result")
+    return said
+
+
+def _jittered(x: Any, size: float, rng: Any) -> Any:
+    return (
+        x * (1 + size * rng.standard_normal(np.shape(x))) if np.asarray(x).dtype.kind == "f" else x
+    )
+
+
+@law("laws")
+def module_laws(case: Case) -> str | None:
+    """Prefix, length, gradient, batch, streaming, stepping and packing of the emitted module."""
+    import torch
+
+    from asiarch.laws import check as check_module
+
+    streams = [torch.as_tensor(np.asarray(s)) for s in _tame(case)]
+    given = [s.float() if s.is_floating_point() else s for s in streams]
+    report = check_module(case.module.eval(), given, chunk=case.program.chunk, seed=case.seed)
+    wrong = report.failures
+    return str(wrong[0]) if wrong else None
+
+
+STATIC = ("accepted", "grade", "causal", "text", "format", "range", "cost")
+RUNNING = ("ring", "float64", "float32", "laws")
+EVERY = (*STATIC, *RUNNING)
+
+
+def first_failure(case: Case, names: Sequence[str] = EVERY) -> tuple[str, str] | None:
+    """The first check that fails, and what it says; an exception is a failure too."""
+    failure, _ = judged(case, names)
+    return failure
+
+
+def judged(
+    case: Case, names: Sequence[str] = EVERY
+) -> tuple[tuple[str, str] | None, dict[str, str]]:
+    """The first failure, and why checks did not judge."""
+    left: dict[str, str] = {}
+    for name in names:
+        try:
+            said = CHECKS[name](case)
+        except NotJudged as reason:
+            left[name] = str(reason)
+            continue
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+        if said is not None:
+            return (name, said), left
+    return None, left
+
+
+__all__ = ["CHECKS", "EVERY", "RUNNING", "STATIC", "Case", "NotJudged", "first_failure", "judged"]

@@ -1,0 +1,137 @@
+"""Statements of a body: equations, states, attends, loops, branches, calls, losses."""
+
+from __future__ import annotations
+
+from asiarch.fuzz.attention import draw_attend
+from asiarch.fuzz.draw import Draw, Signature
+from asiarch.fuzz.recurrences import draw_state
+from asiarch.fuzz.term import Term
+
+KINDS = {
+    "equation": 2.0,
+    "state": 1.2,
+    "attend": 0.8,
+    "call": 0.8,
+    "loop": 0.5,
+    "branch": 0.4,
+    "loss": 0.25,
+    "shadow": 0.3,
+}
+
+
+def draw_body(d: Draw, count: int, nested: bool = False) -> None:
+    """`count` statements."""
+    kinds = dict(KINDS)
+    if not d.callable:
+        del kinds["call"]
+    if nested:
+        del kinds["loop"], kinds["loss"], kinds["branch"]
+    for _ in range(count):
+        match d.weighted(list(kinds), kinds):
+            case "equation":
+                d.bind(d.expr(any_axes(d), d.policy.depth))
+            case "state":
+                draw_state(d)
+            case "attend":
+                draw_attend(d)
+            case "call":
+                draw_call(d)
+            case "loop":
+                _loop(d)
+            case "branch":
+                _branch(d)
+            case "loss":
+                _loss(d)
+            case _:
+                _shadow(d)
+
+
+def any_axes(d: Draw) -> tuple[str, ...]:
+    """None to three axes, mostly one or two."""
+    axes = list(d.sizes)
+    count = min(len(axes), (1, 2, 2, 1, 3, 0)[d.between(0, 5)])
+    chosen: list[str] = []
+    for _ in range(count):
+        chosen.append(d.some([a for a in axes if a not in chosen]))
+    return tuple(chosen)
+
+
+def draw_call(d: Draw, signature: Signature | None = None) -> None:
+    """Results of an earlier definition."""
+    callee = signature or d.some(d.callable)
+    d.used.update(callee.needs)
+    arguments: list[str] = []
+    for mode, axes in callee.formals:
+        if mode == "Tensor":
+            arguments.append(d.param(axes).text)
+        else:
+            arguments.append(d.expr(axes, 1, seq=True).text)
+    explicit = [a for a in callee.needs if d.chance(0.15) and a != "K"]
+    brackets = f"[{', '.join(f'{a} = {a}' for a in explicit)}]" if explicit else ""
+    names = [d.fresh("y") for _ in callee.results]
+    d.write(f"{', '.join(names)} = {callee.name}{brackets}({', '.join(arguments)})")
+    d.scope.extend(Term(n, axes, named=True) for n, axes in zip(names, callee.results, strict=True))
+
+
+def _carried(d: Draw) -> Term:
+    """A name that a block may give another value of its type."""
+    own = [x for x in d.scope if x.seq and x.text[0] in "xyvo"]
+    return d.some(own) if own else d.stream(any_axes(d), 1)
+
+
+def _rebind(d: Draw, x: Term) -> None:
+    """`x = ...` of x's own type, with x's order of axes."""
+    value = d.expr(x.axes, 2, seq=True)
+    d.write(f"{x.text} = {x.text} + 0.5 * {value.tight}")
+
+
+def _loop(d: Draw) -> None:
+    x = _carried(d)
+    bound = d.some(["2", "L", "3", "1"])
+    if bound == "L":
+        d.used.add("L")
+    variable = d.fresh("n")
+    with d.block(f"for {variable} in {bound}"):
+        if d.chance(0.6):
+            draw_body(d, 1, nested=True)
+        if d.chance(0.3):
+            with d.block(f"if {variable} % 2 == 1"):
+                _rebind(d, x)
+        else:
+            _rebind(d, x)
+
+
+def _branch(d: Draw) -> None:
+    x = _carried(d)
+    d.used.add("L")
+    condition = d.some(["L > 2", "L % 2 == 0", "L == 1"])
+    with d.block(f"if {condition}"):
+        if d.chance(0.4):
+            draw_body(d, 1, nested=True)
+        _rebind(d, x)
+    if d.chance(0.5):
+        d.lines.pop()
+        with d.block("} else"):
+            _rebind(d, x)
+
+
+def _loss(d: Draw) -> None:
+    x = d.stream(any_axes(d), 1)
+    form = d.some(["({0}[t+1] - {0}) ^ 2", "{0} * mean[time]({0})", "abs(fft[time]({0}))",
+                   "softmax[time]({0}) ^ 2", "topk[time, 2]({0})"])  # fmt: skip
+    d.write(f"loss 0.1 * {form.format(x.text)}")
+
+
+def _shadow(d: Draw) -> None:
+    """An equation that gives a name another value."""
+    x = _carried(d)
+    value = d.expr(x.axes, 2, seq=True)
+    d.write(f"{x.text} = {value.text}")
+    d.scope[:] = [value_of(y, x, value) for y in d.scope]
+
+
+def value_of(y: Term, x: Term, value: Term) -> Term:
+    """`y`, with the type of the new value where it is the shadowed name."""
+    if y is not x:
+        return y
+    return Term(x.text, value.axes, True, value.open, named=True)
