@@ -31,6 +31,9 @@ from asiarch.language.parser import ParseResult, parse
 
 PRELUDE = "<prelude>"
 MOST = 100  # diagnostics of one run
+LASTING = 1_000  # instances of the prelude's definitions that outlive a run
+
+_lasting: dict[tuple[object, ...], Function | None] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +316,10 @@ class Elaborator:
         """The function of a definition at one binding, elaborated once; None after an error."""
         poly = is_polymorphic(named.syntax)
         key = self._key(named, bound, types, poly, caller)
-        if key in self._instances:
-            return self._instances[key]
+        lasting = poly and named.file == PRELUDE and not self.concrete
+        known = _lasting if lasting and key in _lasting else self._instances
+        if key in known:
+            return known[key]
         if any(k[0] == id(named.syntax) for k in self._building):
             assert caller is not None
             caller.fail("E0108", f"`{named.syntax.name.id}` calls itself", self.calling,
@@ -332,6 +337,10 @@ class Elaborator:
         if self.concrete and function is not None:
             function = self._known(named, function)
         self._instances[key] = function
+        if lasting and function is not None:
+            if len(_lasting) > LASTING:
+                _lasting.clear()
+            _lasting[key] = function
         return function
 
     def _known(self, named: Named, function: Function) -> Function:
