@@ -150,7 +150,7 @@ def _kept(size: Size) -> bool:
     return all(_exact(c, LARGEST) for _, c in size.terms)
 
 
-def _exact(value: Fraction, largest: int) -> bool:
+def _exact(value: Fraction | int, largest: int) -> bool:
     """A number that float arithmetic on positions does not round."""
     bottom = value.denominator
     return bottom <= FINEST and bottom & (bottom - 1) == 0 and abs(value) <= largest
@@ -192,7 +192,7 @@ def lower(size: Size | None) -> float:
     return -upper(-size)
 
 
-def _highest(monomial: Monomial, coefficient: Fraction) -> float:
+def _highest(monomial: Monomial, coefficient: Fraction | int) -> float:
     if any(not name.isidentifier() for name, _ in monomial):
         return math.inf
     if not monomial:

@@ -61,10 +61,12 @@ class Size:
 
     __slots__ = ("_hash", "terms")
 
-    terms: tuple[tuple[Monomial, Fraction], ...]
+    terms: tuple[tuple[Monomial, Fraction | int], ...]
 
-    def __init__(self, terms: Mapping[Monomial, Fraction]) -> None:
-        self.terms = tuple(sorted((m, c) for m, c in terms.items() if c))
+    def __init__(self, terms: Mapping[Monomial, Fraction | int]) -> None:
+        # whole coefficients as ints: most are, and adding fractions is slow
+        whole = ((m, c.numerator if c.denominator == 1 else c) for m, c in terms.items() if c)
+        self.terms = tuple(sorted(whole))
         self._hash = hash(self.terms)
 
     # -- construction ----------------------------------------------------------------------------
@@ -95,7 +97,7 @@ class Size:
         if not self.terms:
             return Fraction(0)
         if len(self.terms) == 1 and self.terms[0][0] == ():
-            return self.terms[0][1]
+            return Fraction(self.terms[0][1])
         return None
 
     @property
@@ -135,7 +137,7 @@ class Size:
         return _product(self, other)
 
     def _times(self, other: Size) -> Size:
-        out: dict[Monomial, Fraction] = {}
+        out: dict[Monomial, Fraction | int] = {}
         for m1, c1 in self.terms:
             for m2, c2 in other.terms:
                 monomial, value = _times(m1, m2), c1 * c2
@@ -151,7 +153,7 @@ class Size:
         if len(other.terms) == 1:
             monomial, coefficient = other.terms[0]
             inverse = tuple((n, -p) for n, p in monomial)
-            return self * Size({inverse: 1 / coefficient})
+            return self * Size({inverse: Fraction(1) / coefficient})
         if self == other:
             return Size.of(1)
         return _opaque("/", self, other)
@@ -163,11 +165,11 @@ class Size:
         """Replace symbols, inside opaque ones too."""
         if not self.terms or not values:
             return self
-        out: dict[Monomial, Fraction] = {}
+        out: dict[Monomial, Fraction | int] = {}
         changed = False
         for monomial, coefficient in self.terms:
             if all(name not in values and name not in _OPAQUE for name, _ in monomial):
-                parts: tuple[tuple[Monomial, Fraction], ...] = ((monomial, coefficient),)
+                parts: tuple[tuple[Monomial, Fraction | int], ...] = ((monomial, coefficient),)
             else:
                 changed = True
                 term = Size.of(coefficient)
@@ -199,7 +201,7 @@ class Size:
     __repr__ = __str__
 
 
-def _bounded(terms: Mapping[Monomial, Fraction]) -> None:
+def _bounded(terms: Mapping[Monomial, Fraction | int]) -> None:
     """Raises OverflowError for a product that grows beyond all use."""
     if len(terms) > TERMS:
         raise OverflowError(f"a size of more than {TERMS} terms")
@@ -234,7 +236,7 @@ def _substituted(name: str, values: Mapping[str, Size]) -> Size:
     return binary(inner.op, inner.left.substitute(values), inner.right.substitute(values))
 
 
-def _term_text(monomial: Monomial, coefficient: Fraction) -> str:
+def _term_text(monomial: Monomial, coefficient: Fraction | int) -> str:
     top = [f"{n}^{p}" if p > 1 else n for n, p in monomial if p > 0]
     bottom = [f"{n}^{-p}" if p < -1 else n for n, p in monomial if p < 0]
     numerator, denominator = coefficient.numerator, coefficient.denominator
