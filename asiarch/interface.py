@@ -189,9 +189,8 @@ def _torch_module(
         f"{cls}.{r.states[0].name}": {"class": r.cls, "kernel": r.kernel, "note": r.note}
         for cls, r in emitted.recurrences()
     }
-    return _described(
-        module, text, function, filename, {"backend": "torch", "recurrences": schedule}
-    )
+    chosen = {"backend": "torch", "recurrences": schedule, "attends": dict(emitted.attends())}
+    return _described(module, text, function, filename, chosen)
 
 
 def load_source(source: str, entry: str) -> Any:

@@ -1,201 +1,95 @@
 """`attend` as a call of the blocked kernel: the score printed as a function of one block.
 
-Inside it a stream read at t is `[batch, queries, *axes]`, read at j `[batch, keys, *axes]`; what
-depends on both is `[batch, *axes, queries, keys]`.
+How a body's expressions are laid out over a block is `torch_pairs`; which order their terms take
+is `attend_terms`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, TypeAlias
 
+from asiarch.codegen.attend_terms import arranged, layouts_of
 from asiarch.codegen.plan import Unsupported
-from asiarch.codegen.torch_expr import Expressions, Text, letters_of
+from asiarch.codegen.torch_expr import Text, letters_of
+from asiarch.codegen.torch_pairs import Pairs, Spread, is_product
 from asiarch.codegen.writer import Names
-from asiarch.ir import rules
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological
-from asiarch.ir.types import Type
 
 if TYPE_CHECKING:
     from asiarch.codegen.torch_module import ModuleWriter
 
-_LEADS = {"t": "bt", "j": "bj", "tensor": "", "pair": "b"}
+Read: TypeAlias = tuple[Node, str, Node]
+"""A leaf of the body, the name of what it reads, and the operand."""
 
 
-@dataclass(slots=True)
-class Pairs(Expressions):
-    """Expressions of an attend body. `layouts` says of each node what it varies with."""
+@dataclass(frozen=True, slots=True)
+class Body:
+    """An attend node as it is printed: its reads at t, at j, and of Tensors."""
 
-    layouts: dict[Node, str] | None = None
+    node: Node
+    function: Function
+    layouts: dict[Node, str]
+    queries: list[Read]
+    attended: list[Read]
+    plain: list[Read]
+    hint: str
+    weigh: str
 
-    def layout(self, node: Node) -> str:
-        assert self.layouts is not None
-        return self.layouts[node]
+    @staticmethod
+    def of(module: ModuleWriter, node: Node) -> Body:
+        function = arranged(node.attr("body"))
+        layouts = layouts_of(function)
+        reads = list(zip(function.inputs, function.input_names, node.args, strict=True))
+        queries, attended, plain = (
+            [r for r in reads if layouts[r[0]] == which] for which in ("t", "j", "tensor")
+        )
+        hint = module.plan.function.hints.get(node) or "o"
+        several = sum(n.op == "attend" for n in topological(module.plan.function.roots())) > 1
+        weigh = f"weigh_{hint}" if several else "weigh"
+        return Body(node, function, layouts, queries, attended, plain, hint, weigh)
 
-    def leading(self, kind: Type) -> int:
-        return 2 if kind.stream else 0
+    @property
+    def numbers(self) -> int:
+        """The most entries that a term has for a pair of tokens."""
+        sizes = self.function.axes
+        pairs = (n for n in topological(self.function.outputs[1:]) if self.layouts[n] == "pair")
+        return max((prod(sizes[a].integer or 1 for a in n.type.axes) for n in pairs), default=1)
 
-    def of(self, node: Node) -> Text:
-        found = self.names.get(node)
-        if found is None and node.op == "position":
-            which = node.attr("which")
-            return Text(which if self.integers else f"{which}.to({self.like}.dtype)")
-        if found is None and not self.integers and self._distance(node):
-            return self._in_integers(node)
-        if found is None and node.op == "contract" and self._mixed(node):
-            return self._pair_contract(node)
-        if found is None and node.op in ("sum", "amax", "amin") and self.layout(node) == "pair":
-            return self._pair_reduce(node)
-        if found is None and self.layout(node) == "pair" and node.op in _UNPRINTED:
-            raise Unsupported(f"`{node.op}` of a pair of tokens in a score")
-        return Expressions.of(self, node)
+    @property
+    def reads(self) -> list[Read]:
+        return [*self.queries, *self.attended, *self.plain]
 
-    def _distance(self, node: Node) -> bool:
-        """t - j and its like: the difference of two positions has more digits than they have."""
-        kind = node.type
-        return node.op in ("add", "sub") and kind.positional and kind.stream and rules.whole(node)
+    @property
+    def wide(self) -> bool:
+        """Does the value depend on the attending token?"""
+        return self.layouts[self.function.outputs[2]] in ("t", "pair")
 
-    def _in_integers(self, node: Node) -> Text:
-        self.integers = True
-        text = Expressions.of(self, node)
-        self.integers = False
-        return Text(f"{text.atom}.to({self.like}.dtype)")
-
-    def _mixed(self, node: Node) -> bool:
-        return self.layout(node) == "pair"
-
-    def fit(self, node: Node, axes: tuple[str, ...]) -> Text:
-        """The node against `[batch, *axes, queries, keys]` when its user depends on both tokens."""
-        if not self.pairing:
-            return Expressions.fit(self, node, axes)
-        return self.paired(self.of(node), node, axes)
-
-    pairing: bool = False
-
-    def _pointwise(self, node: Node) -> Text:
-        before, self.pairing = self.pairing, self.layout(node) == "pair"
-        try:
-            return Expressions._pointwise(self, node)
-        finally:
-            self.pairing = before
-
-    def paired(self, text: Text, node: Node, axes: tuple[str, ...]) -> Text:
-        layout, kind = self.layout(node), node.type
-        if layout == "tensor" and not kind.axes:
-            return text
-        if node.op == "position":
-            return self._position(text, axes)
-        present = tuple(a for a in axes if a in kind.axes)
-        marks = [":" if a in kind.axes else "None" for a in axes]
-        match layout:
-            case "pair":
-                if present != kind.axes:
-                    order = [0, *(1 + kind.axes.index(a) for a in present)]
-                    n = len(order)
-                    text = Text(f"{text.atom}.permute({', '.join(map(str, [*order, n, n + 1]))})")
-                if "None" not in marks:
-                    return text
-                return Text(f"{text.atom}[:, {', '.join(marks)}, :, :]")
-            case "tensor":
-                text = self.permute(text, kind, present)
-                while marks and marks[0] == "None":
-                    marks.pop(0)
-                if "None" not in marks:
-                    return Text(f"{text.atom}[..., None, None]")
-                return Text(f"{text.atom}[{', '.join([*marks, 'None', 'None'])}]")
-            case _:
-                order = [0, *(2 + kind.axes.index(a) for a in present), 1]
-                if order != [0, 1]:
-                    text = Text(f"{text.atom}.permute({', '.join(map(str, order))})")
-                ends = ":, None" if layout == "t" else "None, :"
-                if "None" not in marks:
-                    return Text(f"{text.atom}[..., None]" if layout == "t" else
-                                f"{text.atom}[..., None, :]")  # fmt: skip
-                return Text(f"{text.atom}[:, {', '.join([*marks, ends])}]")
-
-    def _position(self, text: Text, axes: tuple[str, ...]) -> Text:
-        """t is [batch, queries, 1], j [batch, 1, keys]."""
-        if not axes:
-            return text
-        return Text(f"{text.atom}[:, {', '.join(['None'] * len(axes))}]")
-
-    def _pair_contract(self, node: Node) -> Text:
-        left, right = node.args
-        letters = letters_of([*left.type.axes, *right.type.axes], "btj")
-
-        def names(n: Node) -> str:
-            axes = "".join(letters[a] for a in n.type.axes)
-            layout = self.layout(n)
-            return f"b{axes}tj" if layout == "pair" else _LEADS[layout] + axes
-
-        before, self.pairing = self.pairing, False
-        parts = ", ".join(self.of(a).text for a in node.args)
-        self.pairing = before
-        out = "b" + "".join(letters[a] for a in node.type.axes) + "tj"
-        return Text(f'torch.einsum("{names(left)},{names(right)}->{out}", {parts})')
-
-    def _pair_reduce(self, node: Node) -> Text:
-        axes = node.args[0].type.axes
-        dims = sorted(axes.index(a) - len(axes) - 2 for a in node.attr("over"))
-        text = str(dims[0]) if len(dims) == 1 else f"({', '.join(map(str, dims))})"
-        return Text(f"{self.of(node.args[0]).atom}.{node.op}({text})")
-
-
-_UNPRINTED = frozenset({"softmax", "cumsum", "topk", "stack", "split", "merge", "expand", "pick",
-                        "order", "rename", "call", "result", "gather"})  # fmt: skip
-
-
-def _layouts(body: Function) -> dict[Node, str]:
-    out: dict[Node, str] = {}
-    for node in topological([*body.inputs, *body.outputs]):
-        if node.op == "at":
-            out[node] = node.attr("which")
-        elif node.op == "position":
-            out[node] = "pair"
-        elif node in body.inputs:
-            out[node] = "t" if node.type.stream else "tensor"
-        else:
-            kinds = {out[a] for a in node.args} - {"tensor"}
-            out[node] = "tensor" if not kinds else kinds.pop() if len(kinds) == 1 else "pair"
-    return out
+    @property
+    def product(self) -> bool:
+        """Is everything on pairs of tokens products and pointwise steps?"""
+        return form(self.function)["form"] == "product"
 
 
 def print_attend(module: ModuleWriter, node: Node) -> None:
     """The block function, the keys with their caches, and the call."""
-    body: Function = node.attr("body")
-    if node.attr("keep") is not None or node.attr("weight") == "stickbreaking":
-        raise Unsupported("`keep:` and ordered weights in `attend`")
-    layouts = _layouts(body)
-    value = body.outputs[2]
-    if layouts[value] not in ("j", "tensor"):
-        raise Unsupported("a `value:` that depends on the attending token")
+    if node.attr("keep") is not None:
+        raise Unsupported("`keep:` in `attend`")
+    body = Body.of(module, node)
     low = reach(module, node)
     suffix = module.kernels.need(
         "bare/attend.py" if module.bare else "attend/torch.py",
         SINK=node.attr("sink"),
         SOFTMAX=node.attr("weight") == "softmax",
+        STICK=node.attr("weight") == "stickbreaking",
     )
-    hint = module.plan.function.hints.get(node) or "o"
-    names = Names(set(module.names.taken))
-    reads = list(zip(body.inputs, body.input_names, node.args, strict=True))
-    queries = [r for r in reads if layouts[r[0]] == "t"]
-    attended = [r for r in reads if layouts[r[0]] == "j"]
-    plain = [r for r in reads if layouts[r[0]] == "tensor"]
-    printer = Pairs(module.plan.function, like="", layouts=layouts)
-    printer.helpers = module.expr.helpers
-    params: list[str] = []
-    for leaf, name, _ in (*queries, *attended, *plain):
-        local = names.fresh(name if name not in ("t", "j") else f"{name}_")
-        printer.names[leaf] = Text(local)
-        params.append(local)
-    printer.like = params[0]
-    _print_weigh(module, node, printer, params, f"weigh_{hint}" if _several(module) else "weigh")
-    _print_call(module, node, printer, (queries, attended, plain), low, hint, suffix)
-
-
-def _several(module: ModuleWriter) -> bool:
-    return sum(1 for n in topological(module.plan.function.roots()) if n.op == "attend") > 1
+    _print_weigh(module, body)
+    if module.bare:
+        _bare_call(module, body, suffix)
+    else:
+        _print_call(module, body, low, suffix)
 
 
 def reach(module: ModuleWriter, node: Node) -> int | None:
@@ -213,77 +107,74 @@ def reach(module: ModuleWriter, node: Node) -> int | None:
     return -found.low.integer
 
 
-def _print_weigh(
-    module: ModuleWriter, node: Node, printer: Pairs, params: list[str], name: str
-) -> None:
-    body: Function = node.attr("body")
-    w = module.writer
+def form(body: Function) -> dict[str, str]:
+    """What runs for an attend body, and why, as `module.schedule` says it."""
+    layouts = layouts_of(body)
+    wide = layouts[body.outputs[2]] in ("t", "pair")
+    if is_product([body.outputs[1], *([body.outputs[2]] if wide else [])], layouts):
+        note = "values that depend on both tokens are made for every pair" if wide else ""
+        return {"form": "product", "note": note}
+    return {
+        "form": "pairs",
+        "note": "the score is no product of two tokens: every term is made for every pair of "
+        "tokens of a block, and again for its gradient",
+    }
+
+
+def _print_weigh(module: ModuleWriter, body: Body) -> None:
+    w, names = module.writer, Names(set(module.names.taken))
+    flat = module.plan.function
+    locals_ = [names.fresh(n if n not in ("t", "j") else f"{n}_") for _, n, _ in body.reads]
+    like = locals_[0] if locals_ else f"self.{flat.params[0].path}" if flat.params else "t.double()"
+    narrow = Pairs(flat, like=like, helpers=module.expr.helpers, layouts=body.layouts)
+    wide: Pairs | Spread = narrow
+    if not body.product:
+        wide = Spread(flat, like=like, helpers=module.expr.helpers)
+    marks = {"t": "[:, :, None]", "j": "[:, None]", "tensor": ""}
+    for (leaf, _, _), local in zip(body.reads, locals_, strict=True):
+        narrow.names[leaf] = Text(local)
+        if wide is not narrow:
+            wide.names[leaf] = Text(f"{local}{marks[body.layouts[leaf]]}")
     with w.block(
-        f"def {name}(t: Tensor, j: Tensor, {', '.join(f'{p}: Tensor' for p in params)}) -> Any:"
+        f"def {body.weigh}({', '.join(f'{p}: Tensor' for p in ('t', 'j', *locals_))}) -> Any:"
     ):
-        printer.integers = True
-        printer.pairing = False
-        allowed = printer.of(body.outputs[0])
-        printer.integers = False
-        score = _in_pairs(printer, body.outputs[1])
-        if node.attr("weight") == "sigmoid":
-            score = Text(f"torch.sigmoid({score.text})")
-        elif node.attr("weight") == "relu2":
-            score = Text(f"F.relu({score.text}).square()")
-        parts = [score.text, allowed.text, printer.of(body.outputs[2]).text]
-        if node.attr("sink"):
-            parts.append(_sink(printer, body.outputs[3], body.outputs[1].type.axes))
+        condition, score, value, *sink = body.function.outputs
+        weighed = _weighed(body.node.attr("weight"), wide.ready(score))
+        last = wide.ready(value) if body.wide else narrow.whole(value)
+        parts = [weighed, narrow.whole_number(condition).text, last]
+        if body.node.attr("sink"):
+            parts.append(wide.ready(sink[0]))
         line = f"return {', '.join(parts)}"
         if len(line) <= w.room:
             w.line(line)
         else:
-            w.line(f"score = {score.text}")
+            w.line(f"score = {weighed}")
             w.line(f"return score, {', '.join(parts[1:])}")
     w.line()
 
 
-def _in_pairs(printer: Pairs, node: Node) -> Text:
-    if printer.layout(node) == "pair":
-        return printer.of(node)
-    return printer.paired(printer.of(node), node, node.type.axes)
+def _weighed(weight: str, score: str) -> str:
+    match weight:
+        case "sigmoid":
+            return f"torch.sigmoid({score})"
+        case "relu2":
+            return f"F.relu({score}).square()"
+        case _:
+            return score
 
 
-def _sink(printer: Pairs, node: Node, axes: tuple[str, ...]) -> str:
-    """A logit for every query, against [batch, *axes, queries, 1]."""
-    if printer.layout(node) == "tensor" and not node.type.axes:
-        number = node.op in ("size", "const")
-        text = printer.of(node).text
-        return f"{printer.like}.new_tensor({text})" if number else text
-    return printer.paired(printer.of(node), node, axes).text
-
-
-def _print_call(
-    module: ModuleWriter,
-    node: Node,
-    printer: Pairs,
-    groups: tuple[list[tuple[Node, str, Node]], ...],
-    low: int | None,
-    hint: str,
-    suffix: str,
-) -> None:
-    w, expr = module.writer, module.expr
-    queries, attended, plain = groups
+def _print_call(module: ModuleWriter, body: Body, low: int | None, suffix: str) -> None:
+    w, expr, hint = module.writer, module.expr, body.hint
     lead = module.first_stream()
-    if module.bare:
-        _bare_call(module, node, groups, hint, suffix)
-        return
-    body: Function = node.attr("body")
     keys = {id(r[2]): module.state_key(f"{hint}.{r[1]}", module.zeros(
         "batch", low if low is not None else 0, *(expr.size(a) for a in r[2].type.axes)))
-        for r in attended}  # fmt: skip
+        for r in body.attended}  # fmt: skip
     place = module.state_key(f"{hint}.t", "torch.zeros(batch, dtype=torch.long)")
     name = module.names.fresh("keys")
-    held = (
-        "0" if low is not None else f'len(state["{keys[id(attended[0][2])]}"][0]) if state else 0'
-    )
-    w.line(f'{name} = Keys{suffix}(rows, {low}, state.get("{place}"), {held})')
+    held = "0" if low is not None else _held(body, keys, place)
+    w.line(f'{name} = Keys{suffix}(rows, {low}, state.get("{place}"), {held}, {body.numbers})')
     texts: list[str] = []
-    for _, _, arg in attended:
+    for _, _, arg in body.attended:
         text = expr.whole_stream(arg, lead)
         if not text.isidentifier():
             text = module.assign(arg, module.plan.function.hints.get(arg) or "x", Text(text))
@@ -294,43 +185,42 @@ def _print_call(
         )
     w.line(f'after["{place}"] = positions(state.get("{place}"), rows, torch.long)[1]')
     module.kernels.need("running/positions.py")
-    equation = _equation(node, body)
-    ready = [expr.whole_stream(r[2], lead) for r in queries]
-    tensors = [expr.whole(r[2]) for r in plain]
+    ready = [expr.whole_stream(r[2], lead) for r in body.queries]
+    tensors = [expr.whole(r[2]) for r in body.plain]
     output = module.names.fresh(hint)
-    weigh = f"weigh_{hint}" if _several(module) else "weigh"
-    args = [weigh, f'"{equation}"', name, _tuple(ready), _tuple(texts)]
+    args = [body.weigh, f'"{_equation(body)}"', name, _tuple(ready), _tuple(texts)]
     if tensors:
         args.append(_tuple(tensors))
     w.line(f"{output} = attend{suffix}({', '.join(args)})")
-    module.expr.names[node] = Text(output)
+    module.expr.names[body.node] = Text(output)
 
 
-def _bare_call(
-    module: ModuleWriter,
-    node: Node,
-    groups: tuple[list[tuple[Node, str, Node]], ...],
-    hint: str,
-    suffix: str,
-) -> None:
+def _held(body: Body, keys: dict[int, str], place: str) -> str:
+    """How many keys a state holds of each document."""
+    if not body.attended:  # positions alone are attended to
+        return f'int(state["{place}"].max()) if state else 0'
+    return f'len(state["{keys[id(body.attended[0][2])]}"][0]) if state else 0'
+
+
+def _bare_call(module: ModuleWriter, body: Body, suffix: str) -> None:
     """All pairs at once."""
     expr, lead = module.expr, module.first_stream()
-    streams = [expr.whole_stream(r[2], lead) for g in groups[:2] for r in g]
-    plain = [expr.whole(r[2]) for r in groups[2]]
+    streams = [expr.whole_stream(r[2], lead) for r in (*body.queries, *body.attended)]
+    plain = [expr.whole(r[2]) for r in body.plain]
     module.writer.line(f"ramp = torch.arange({lead}.shape[1], device={lead}.device)")
-    weigh = f"weigh_{hint}" if _several(module) else "weigh"
-    pairs = f"{weigh}({', '.join(['ramp[None, :, None]', 'ramp[None, None]', *streams, *plain])})"
-    equation = _equation(node, node.attr("body"))
-    module.assign(node, hint, Text(f'attend{suffix}("{equation}", *{pairs})'))
+    given = ["ramp[None, :, None]", "ramp[None, None]", *streams, *plain]
+    pairs = f"{body.weigh}({', '.join(given)})"
+    module.assign(body.node, body.hint, Text(f'attend{suffix}("{_equation(body)}", *{pairs})'))
 
 
 def _tuple(items: list[str]) -> str:
     return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
 
 
-def _equation(node: Node, body: Function) -> str:
+def _equation(body: Body) -> str:
     """weights [batch, *score axes, t, j] and values [batch, j, *axes] -> [batch, t, *axes]."""
-    score, value = body.outputs[1].type.axes, body.outputs[2].type.axes
+    score, value = (n.type.axes for n in body.function.outputs[1:3])
     letters = letters_of([*score, *value], "btj")
-    s, v, o = ("".join(letters[a] for a in axes) for axes in (score, value, node.type.axes))
-    return f"b{s}tj,bj{v}->bt{o}"
+    s, v, o = ("".join(letters[a] for a in axes) for axes in (score, value, body.node.type.axes))
+    given = f"b{v}tj" if body.wide else f"bj{v}"
+    return f"b{s}tj,{given}->bt{o}"

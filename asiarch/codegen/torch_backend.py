@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from importlib import import_module
 
 from asiarch.codegen.plan import Plan, make_plan
+from asiarch.codegen.torch_attend import form
 from asiarch.codegen.torch_fused import HELPERS
 from asiarch.codegen.torch_module import Kernels, ModuleWriter
 from asiarch.codegen.writer import Names, class_name
 from asiarch.ir.function import Function
-from asiarch.ir.node import Node
+from asiarch.ir.node import Node, topological
 from asiarch.ir.recurrence import Recurrence
 
 HEADER = '''"""{title}
@@ -28,6 +29,15 @@ class Emitted:
     source: str
     entry: str
     plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
+
+    def attends(self) -> list[tuple[str, dict[str, str]]]:
+        """Every `attend` by class and name, and the form that it takes."""
+        found: list[tuple[str, dict[str, str]]] = []
+        for cls, plan in self.plans.items():
+            flat = plan.function
+            nodes = [n for n in topological(flat.roots()) if n.op == "attend"]
+            found += [(f"{cls}.{flat.hints.get(n, 'o')}", form(n.attr("body"))) for n in nodes]
+        return found
 
     def recurrences(self) -> list[tuple[str, Recurrence]]:
         return [(c, r) for c, p in self.plans.items() for r in p.recurrences]

@@ -18,18 +18,34 @@ from ..rows.torch import Rows
 
 SINK = False
 SOFTMAX = True
+STICK = False
 
 BLOCK = 128
+MOST = 4
+
+
+ROOM = 1 << 26
+
+
+def block_size(time: int, width: int) -> int:
+    """Queries of a block: more for long rows, so that few blocks make them, but a bounded number,
+    so that memory stays linear, and no more than hold `width` numbers each in ROOM.
+    """
+    wish = BLOCK * max(1, min(MOST, time // (8 * BLOCK)))
+    return min(wish, max(16, ROOM // max(1, width)))
 
 
 class Keys:
     """The attended tokens of a row: what a state holds of each document, then its own tokens.
 
-    reach: how far back a query looks (tokens), None for everything. t, j: positions in the
-    document; blocks: (first query, end, first key, end).
+    reach: how far back a query looks (tokens), None for everything. numbers: the most that a
+    score makes of a pair of tokens. t, j: positions in the document; blocks: (first query, end,
+    first key, end).
     """
 
-    def __init__(self, rows: Rows, reach: int | None, start: Tensor | None, held: int) -> None:
+    def __init__(
+        self, rows: Rows, reach: int | None, start: Tensor | None, held: int, numbers: int = 1
+    ) -> None:
         self.rows, self.reach = rows, reach
         self.count = 0 if start is None else held if reach is None else reach
         device = rows.pos.device
@@ -43,10 +59,12 @@ class Keys:
         self.slot = past.slot.tolist() if rows.packed else range(self.count, self.count + rows.time)
         number = torch.arange(rows.count, device=device)[:, None].expand(-1, self.count)
         self.doc = Past(rows.doc[None], self.count, number, rows).x if rows.packed else None
-        self.blocks = [self._block(t) for t in range(0, max(rows.time, 1), BLOCK)]
+        span = self.count + rows.time if reach is None else reach + MOST * BLOCK
+        size = block_size(rows.time, len(self.t) * span * numbers)
+        self.blocks = [self._block(t, size) for t in range(0, max(rows.time, 1), size)]
 
-    def _block(self, t: int) -> tuple[int, int, int, int]:
-        end, first = min(t + BLOCK, self.rows.time), 0
+    def _block(self, t: int, size: int) -> tuple[int, int, int, int]:
+        end, first = min(t + size, self.rows.time), 0
         if end == 0:
             return 0, 0, 0, 0
         if self.rows.packed:
@@ -92,21 +110,50 @@ def meet(weigh: Callable[..., Any], keys: Keys, block: Any, parts: Any) -> tuple
 
 
 def normalise(score: Tensor, allowed: Tensor, *sinks: Tensor) -> tuple[Tensor, ...]:
-    """The weights of the keys, and that of the sink. A query without keys has some, but no NaN."""
-    if not SOFTMAX:
-        return (torch.where(allowed, score, 0.0),)
-    if SINK:
-        (sink,) = sinks
-        score = torch.where(allowed, score, -torch.inf)
-        top = score.amax(-1, keepdim=True) if score.shape[-1] else score  # a row of no tokens
-        top = torch.maximum(top, sink)
-        weights = (score - top).exp_()
-        total = weights.sum(-1, keepdim=True)
-        total = total + torch.exp(sink - top)
-        return weights.div_(total), torch.exp(sink - top) / total
+    """The weights of the keys, and that of the sink. A query without keys has some, but no NaN.
+
+    Stick-breaking: each key takes sigmoid(score) of what the later ones left. What is left is a
+    product of factors below 1; its logs are never taken, nothing is divided by them.
+    """
+    if SOFTMAX:
+        if SINK:
+            (sink,) = sinks
+            score = torch.where(allowed, score, -torch.inf)
+            top = score.amax(-1, keepdim=True) if score.shape[-1] else score  # a row of no tokens
+            top = torch.maximum(top, sink)
+            weights = (score - top).exp_()
+            total = weights.sum(-1, keepdim=True)
+            total = total + torch.exp(sink - top)
+            return weights.div_(total), torch.exp(sink - top) / total
+        else:
+            some = allowed.any(-1, keepdim=True)
+            return (torch.softmax(torch.where(allowed | ~some, score, -torch.inf), -1),)
     else:
-        some = allowed.any(-1, keepdim=True)
-        return (torch.softmax(torch.where(allowed | ~some, score, -torch.inf), -1),)
+        if STICK:
+            left = torch.where(allowed, torch.sigmoid(-score), 1.0)
+            taken = torch.where(allowed, torch.sigmoid(score), 0.0)
+            later = torch.cat([left, torch.ones_like(left[..., :1])], -1)[..., 1:]
+            return taken * later.flip(-1).cumprod(-1).flip(-1), taken, left
+        else:
+            return (torch.where(allowed, score, 0.0),)
+
+
+def slopes(d_score: Tensor, weights: Tensor, spare: Any, allowed: Tensor) -> list[Tensor]:
+    """The gradient of the scores (and of the sink) from that of the weights."""
+    if SOFTMAX:
+        mean = (weights * d_score).sum(-1, keepdim=True)
+        found = [(d_score - mean).mul_(weights)]
+        if SINK:
+            found.append(-spare[0] * mean)
+        return found
+    else:
+        if STICK:
+            taken, left = spare
+            flow = weights * d_score
+            before = torch.cat([torch.zeros_like(flow[..., :1]), flow], -1)[..., :-1]
+            return [flow * (1 - taken) - before.cumsum(-1) * (1 - left)]
+        else:
+            return [torch.where(allowed, d_score, 0.0)]
 
 
 def answered(x: Tensor, allowed: Tensor) -> Tensor:
@@ -158,14 +205,8 @@ class Attend(torch.autograd.Function):
                 d_block = answered(d_out[:, block[0] : block[1]], allowed)
                 d_value = torch.einsum(f"{p},{o}->{v}", weights, d_block)
                 d_score = torch.einsum(f"{o},{v}->{p}", d_block, value)
-                if SOFTMAX:
-                    mean = (weights * d_score).sum(-1, keepdim=True)
-                    d_score = (d_score - mean).mul_(weights)
-                else:
-                    d_score = torch.where(allowed, d_score, 0.0)
-                found = [d_score, d_value]
-                if SINK:
-                    found.append(-spare[0] * mean)
+                d_score, *d_sink = slopes(d_score, weights, spare, allowed)
+                found = [d_score, d_value, *d_sink]
                 pairs = zip(found, outputs, strict=True)  # back over what einsum spread
                 found = pullback(tuple(g.sum_to_size(x.shape).to(x.dtype) for g, x in pairs))
             cuts = zip(cut(grads, ctx.counts, block), needed, strict=True)

@@ -7,12 +7,17 @@ from torch import Tensor
 
 SINK = False
 SOFTMAX = True
+STICK = False
 
 
 def attend(equation: str, score: Tensor, allowed: Tensor, value: Tensor, *sink: Tensor) -> Tensor:
     """Weighted sums of values over the tokens allowed; none allowed gives 0."""
     cover = allowed.reshape(len(allowed), *(1,) * (score.dim() - 3), *allowed.shape[1:])
     weights = score.masked_fill(~cover, 0.0)
+    if STICK:
+        left = torch.sigmoid(-score).masked_fill(~cover, 1.0).flip(-1).cumprod(-1).flip(-1)
+        left = torch.cat([left, torch.ones_like(left[..., :1])], -1)[..., 1:]
+        weights = torch.sigmoid(score).masked_fill(~cover, 0.0) * left
     if SOFTMAX:
         top = score.masked_fill(~cover, -torch.inf).amax(-1, keepdim=True).clamp(min=-1e30)
         if SINK:

@@ -15,6 +15,7 @@ from asiarch.interface import elaborate
 from asiarch.ir.flatten import flatten
 from asiarch.ir.function import Function
 from asiarch.laws.subject import Streams
+from tests.laws import attends
 
 LINEAR = """
 op linear_core[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V]
@@ -155,6 +156,7 @@ MIXERS = [
     Program("two", {"D": 6, "H": 2}, TWO_READS),
     Program("dly", {"D": 3}, DELAYED),
     Program("both", {"D": 6, "H": 2}, TWO_ATTENDS),
+    *(Program(name, {"D": 6, "H": 2}, text) for name, text in attends.TEXTS.items()),
 ]
 
 MODEL = example("hybrid", "hybrid", D=8, H=2, L=4, W=5, vocab=11)

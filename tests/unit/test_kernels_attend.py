@@ -34,14 +34,15 @@ class Case:
     reach: int | None = None
     sink: bool = False
     softmax: bool = True
+    stick: bool = False
 
     def kernel(self) -> dict[str, Any]:
-        return variant(self.sink, self.softmax)
+        return variant(self.sink, self.softmax, self.stick)
 
 
 @cache
-def variant(sink: bool, softmax: bool) -> dict[str, Any]:
-    return load("attend/torch.py", SINK=sink, SOFTMAX=softmax)
+def variant(sink: bool, softmax: bool, stick: bool) -> dict[str, Any]:
+    return load("attend/torch.py", SINK=sink, SOFTMAX=softmax, STICK=stick)
 
 
 def dots(q: Tensor, k: Tensor) -> Tensor:
@@ -80,6 +81,11 @@ def sigmoid(t: Tensor, j: Tensor, q: Tensor, k: Tensor, v: Tensor, b: Tensor) ->
     return torch.sigmoid(dots(q, k) + b[:, None, None]), (t - 40 < j) & (j <= t), v
 
 
+def wide(t: Tensor, j: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Any:
+    far = (t - j).to(q.dtype)[:, None, None]
+    return dots(q, k), j <= t, v.permute(0, 2, 3, 1)[..., None, :] * (1 + far.abs()) ** -0.5
+
+
 CASES = {
     "full": Case(masked(lambda t, j: j <= t)),
     "strict": Case(masked(lambda t, j: j < t)),
@@ -98,6 +104,8 @@ CASES = {
     "sink": Case(sunk, plain=((H,),), reach=8, sink=True),
     "sigmoid": Case(sigmoid, plain=((H,),), reach=39, softmax=False),
     "linear": Case(masked(lambda t, j: j < t), softmax=False),
+    "stick": Case(masked(lambda t, j: (j < t) & ((t - j) % 3 > 0)), softmax=False, stick=True),
+    "wide value": Case(wide, equation="bhtj,bhvtj->bthv"),
 }  # fmt: skip
 
 
@@ -173,6 +181,15 @@ def naive(case: Case, x: Tensors) -> Tensor:
         if case.sink:
             total = total + torch.exp(sink[0] - score.detach().amax())
         weights = weights / torch.where(allowed.any(-1, keepdim=True), total, 1.0)
+    if case.stick:
+        columns = list[Tensor]()
+        left = torch.ones_like(score[..., 0])
+        for column in reversed(range(score.shape[-1])):
+            part = torch.where(allowed[..., column], torch.sigmoid(score[..., column]), 0.0)
+            columns.append(part * left)
+            kept = torch.sigmoid(-score[..., column])
+            left = left * torch.where(allowed[..., column], kept, 1.0)
+        weights = torch.stack(columns[::-1], -1)
     return torch.einsum(case.equation, weights, value)
 
 
@@ -390,6 +407,10 @@ FAULTS = {
     "no normaliser in the gradient": ("full", "d_score - mean", "d_score"),
     "masked scores in the gradient": ("linear", "torch.where(allowed, d_score, 0.0)", "d_score"),
     "the mask forgotten": ("linear", "torch.where(allowed, score, 0.0)", "score"),
+    "a key's own share taken from itself": ("stick", "later.flip(-1)", "left.flip(-1)"),
+    "what later keys leave in the gradient": ("stick", "before.cumsum(-1)", "flow.cumsum(-1)"),
+    "a mask that breaks the stick": ("stick", "torch.where(allowed, torch.sigmoid(-score), 1.0)",
+                                     "torch.sigmoid(-score)"),
     "the mean of everything where nothing is": ("strict", "answered(torch.einsum(equation, weights,"
                                                 " value), allowed)",
                                                 "torch.einsum(equation, weights, value)"),
@@ -397,7 +418,9 @@ FAULTS = {
 
 
 def planted(case: Case, old: str, new: str) -> dict[str, Any]:
-    imports, text = assemble("attend/torch.py", SINK=case.sink, SOFTMAX=case.softmax)
+    imports, text = assemble(
+        "attend/torch.py", SINK=case.sink, SOFTMAX=case.softmax, STICK=case.stick
+    )
     assert text.count(old) == 1
     names: dict[str, Any] = {"__name__": "planted"}
     exec("\n".join([*imports, text.replace(old, new)]), names)

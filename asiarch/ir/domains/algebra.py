@@ -139,6 +139,8 @@ class Algebra(ABC):
         )
         cover = mask.reshape(*mask.shape, *([1] * rank))
         which = node.attr("weight")
+        if which == "stickbreaking":
+            return self._broken_stick(score, cover), None
         if which != "softmax":
             return self.masked(self._pointwise_weight(which, score, cover), cover), None
         if sink is not None:
@@ -165,6 +167,23 @@ class Algebra(ABC):
                 return score
             case _:
                 raise ValueError(f"the reference has no weight {which}")
+
+    def _broken_stick(self, score: Any, cover: Any) -> Any:
+        """sigmoid(score) of what later admissible tokens left: the product of their sigmoid(-s)."""
+        opposite = self.mul(score, self.constant(-1))
+        taken, kept = self.call("sigmoid", score), self.call("sigmoid", opposite)
+        left = self.encode(np.ones((1, 1, *([1] * (cover.ndim - 3))), np.int64))
+        parts: list[Any] = []
+        for j in reversed(range(cover.shape[2])):
+
+            def column(a: Any, j: int = j) -> Any:
+                return a[:, :, j]
+
+            here = cover[:, :, j]
+            parts.append(self.masked(self.mul(self.move(column, taken), left), here))
+            rest = self.encode((~here).astype(np.int64))
+            left = self.mul(left, self.add(self.masked(self.move(column, kept), here), rest))
+        return self.stack(parts[::-1]) if parts else self.masked(score, cover)
 
     def masked(self, x: Any, cover: Any) -> Any:
         return self.move(lambda a: np.where(cover, a, np.zeros((), a.dtype)), x)
