@@ -172,7 +172,7 @@ def _print_call(module: ModuleWriter, body: Body, low: int | None, suffix: str) 
     place = module.state_key(f"{hint}.t", "torch.zeros(batch, dtype=torch.long)")
     name = module.names.fresh("keys")
     held = "0" if low is not None else _held(body, keys, place)
-    w.line(f'{name} = Keys{suffix}(rows, {low}, state.get("{place}"), {held}, {body.numbers})')
+    w.line(f'{name} = Keys(rows, {low}, state.get("{place}"), {held}, {body.numbers})')
     texts: list[str] = []
     for _, _, arg in body.attended:
         text = expr.whole_stream(arg, lead)

@@ -1,7 +1,7 @@
 """Attention by blocks of queries: memory linear in time, any score that is a function of one block.
 
-It decides which keys a block of queries meets and how weights become an output. What a score is,
-and which pairs are admissible, is the emitted `weigh`.
+It decides how weights become an output. What a score is, and which pairs are admissible, is the
+emitted `weigh`; which keys a block meets is `keys`.
 """
 
 from __future__ import annotations
@@ -13,100 +13,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..delay.past import Past
-from ..rows.torch import Rows
+from .keys import Keys, answered, cut, meet
 
 SINK = False
 SOFTMAX = True
 STICK = False
-
-BLOCK = 128
-MOST = 4
-
-
-ROOM = 1 << 26
-
-
-def block_size(time: int, width: int) -> int:
-    """Queries of a block: more for long rows, so that few blocks make them, but a bounded number,
-    so that memory stays linear, and no more than hold `width` numbers each in ROOM.
-    """
-    wish = BLOCK * max(1, min(MOST, time // (8 * BLOCK)))
-    return min(wish, max(16, ROOM // max(1, width)))
-
-
-class Keys:
-    """The attended tokens of a row: what a state holds of each document, then its own tokens.
-
-    reach: how far back a query looks (tokens), None for everything. numbers: the most that a
-    score makes of a pair of tokens. t, j: positions in the document; blocks: (first query, end,
-    first key, end).
-    """
-
-    def __init__(
-        self, rows: Rows, reach: int | None, start: Tensor | None, held: int, numbers: int = 1
-    ) -> None:
-        self.rows, self.reach = rows, reach
-        self.count = 0 if start is None else held if reach is None else reach
-        device = rows.pos.device
-        start = torch.zeros(rows.count, dtype=torch.long, device=device) if start is None else start
-        spot = rows.pos.expand(1 if rows.packed else rows.count, -1)
-        owner = rows.doc[None] if rows.packed else torch.arange(rows.count, device=device)[:, None]
-        self.t = start[owner] + spot
-        before = torch.arange(-self.count, 0, device=device).expand(rows.count, -1) + start[:, None]
-        past = Past(self.t, self.count, before, rows)
-        self.j = past.x
-        self.slot = past.slot.tolist() if rows.packed else range(self.count, self.count + rows.time)
-        number = torch.arange(rows.count, device=device)[:, None].expand(-1, self.count)
-        self.doc = Past(rows.doc[None], self.count, number, rows).x if rows.packed else None
-        span = self.count + rows.time if reach is None else reach + MOST * BLOCK
-        size = block_size(rows.time, len(self.t) * span * numbers)
-        self.blocks = [self._block(t, size) for t in range(0, max(rows.time, 1), size)]
-
-    def _block(self, t: int, size: int) -> tuple[int, int, int, int]:
-        end, first = min(t + size, self.rows.time), 0
-        if end == 0:
-            return 0, 0, 0, 0
-        if self.rows.packed:
-            number = int(self.rows.doc[t])
-            first = self.rows.starts[number] + number * self.count
-        if self.reach is not None:
-            first = max(first, self.slot[t] - self.reach)
-        return t, end, first, self.slot[end - 1] + 1
-
-    def admissible(self, block: tuple[int, int, int, int]) -> tuple[Tensor, Tensor, Tensor]:
-        """t [B, queries, 1], j [B, 1, keys], and whether j exists and is of t's document."""
-        t0, t1, j0, j1 = block
-        t, j = self.t[:, t0:t1, None], self.j[:, None, j0:j1]
-        real = j >= 0
-        if self.doc is not None:
-            real = real & (self.rows.doc[None, t0:t1, None] == self.doc[:, None, j0:j1])
-        return t, j, real
-
-    def gather(self, x: Tensor, cache: Tensor | None) -> Tensor:
-        """A stream [B, T, ...] behind what the state holds of it."""
-        return Past(x, self.count, cache, self.rows).x if self.count else x
-
-    def cache(self, x: Tensor, cache: Tensor | None) -> Tensor:
-        """What the next tokens need of a stream: the last `reach`, or everything [N, held, ...]."""
-        if self.reach is not None:
-            return Past(x, self.reach, cache, self.rows).tail()
-        if not self.rows.packed:
-            return self.gather(x, cache)
-        count = self.count + max(self.rows.lengths)
-        kept = x.new_zeros(self.rows.count, count, *x.shape[2:])
-        if cache is not None:
-            kept[:, count - self.count :] = cache
-        return Past(x, count, kept, self.rows).tail()
-
-
-def meet(weigh: Callable[..., Any], keys: Keys, block: Any, parts: Any) -> tuple[Any, Any]:
-    """Of one block: the differentiable parts (score, values and a sink), and the pairs allowed."""
-    t, j, real = keys.admissible(block)
-    score, allowed, *rest = weigh(t, j, *parts)
-    allowed = allowed & real
-    shape = len(allowed), *(1,) * (score.dim() - 3), *allowed.shape[1:]
-    return (score, *rest), allowed.reshape(shape)
 
 
 def normalise(score: Tensor, allowed: Tensor, *sinks: Tensor) -> tuple[Tensor, ...]:
@@ -154,12 +65,6 @@ def slopes(d_score: Tensor, weights: Tensor, spare: Any, allowed: Tensor) -> lis
             return [flow * (1 - taken) - before.cumsum(-1) * (1 - left)]
         else:
             return [torch.where(allowed, d_score, 0.0)]
-
-
-def answered(x: Tensor, allowed: Tensor) -> Tensor:
-    """x [B, queries, ...] with 0 for the queries without keys."""
-    some = allowed.any(-1).flatten(1)
-    return torch.where(some.view(*some.shape, *(1,) * (x.dim() - 2)), x, 0.0)
 
 
 class Attend(torch.autograd.Function):
@@ -213,16 +118,6 @@ class Attend(torch.autograd.Function):
             for grad, part in zip([g for g, n in cuts if n], found, strict=True):
                 grad += part
         return None, None, None, None, *grads
-
-
-def cut(tensors: Any, counts: Any, block: tuple[int, int, int, int]) -> list[Tensor]:
-    """The block's slice of every tensor."""
-    t0, t1, j0, j1 = block
-    queries, keys = counts
-    return [
-        x[:, t0:t1] if n < queries else x[:, j0:j1] if n < queries + keys else x
-        for n, x in enumerate(tensors)
-    ]
 
 
 def attend(
