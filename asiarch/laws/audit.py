@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from asiarch.laws import causality, resources, rows
 from asiarch.laws.equality import Reference, parallel_equals_recurrent
+from asiarch.laws.form import Axes, Form, NotASequence, Streams, discover
+from asiarch.laws.inputs import made_up
+from asiarch.laws.repeat import settle
 from asiarch.laws.ringmode import RingError, RingMode
-from asiarch.laws.subject import (
-    ExactSubject,
-    NotASequence,
-    Streams,
-    Subject,
-    double,
-    precision,
-)
-from asiarch.laws.tolerances import EXACT, SAME_CODE, compare
-from asiarch.laws.verdict import Report, Verdict, Witness, fails, holds, not_applicable
+from asiarch.laws.rounding import Wide, widened
+from asiarch.laws.subject import ExactSubject, Subject, double
+from asiarch.laws.tolerances import EXACT, ROW_FLOOR, SAME_CODE
+from asiarch.laws.verdict import Report, Verdict, fails, not_applicable
 
-TIME = 65
-BATCH = 3
+ZEROS = 0.1
+"""Standard deviation of what replaces parameters that are all zero."""
+
+Law = tuple[str, Callable[[], Verdict]]
 
 
 def check(
@@ -36,6 +35,8 @@ def check(
     ring: bool = False,
     resources_at: int | None = None,
     seed: int = 0,
+    form: Form | None = None,
+    stranger: bool = False,
 ) -> Report:
     """Try all laws on a copy of a torch module, in the mode (train or eval) that it is in.
 
@@ -45,71 +46,154 @@ def check(
     reference(module, *streams) for the law parallel = recurrent, in the ring, float64 and float32.
     ring: also try the laws of rows in exact arithmetic, where rounding hides nothing.
     resources_at: also count operators and held bytes, at this many tokens.
+    form: how the module is called, where it is not forward(*streams). stranger: prefix and gradient
+    may differ by rounding (an FFT), and the module may refuse lengths.
     Raises ValueError when no inputs are given and none can be made up.
     """
     generator = torch.Generator().manual_seed(seed)
-    given = (inputs,) if isinstance(inputs, Tensor) else inputs
-    streams = tuple(given) if given is not None else example_inputs(module, generator)
-    subject = Subject(module)
-    refused = _refusal(subject, streams)
-    if refused is not None:
-        return Report(subject.name, (refused,))
-    verdicts = [*_behaviour(subject, streams, generator, chunk)]
+    form = form or Form()
+    if inputs is None:
+        streams, form = made_up(module, generator, form)
+    else:
+        streams = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    try:
+        subject = _subject(module, form, streams)
+    except NotASequence as reason:
+        refused = not_applicable("sequence", str(reason))
+        return Report(type(module).__name__, (refused,))
+    verdicts = behaviour(subject, streams, generator, chunk, stranger)
+    if not subject.repeats:
+        return Report(subject.name, tuple(verdicts))
     if ring:
         verdicts += _exact(module, streams, generator, chunk)
     if resources_at is not None:
         verdicts += _resources(subject, streams, chunk, resources_at)
-    if reference is not None:
-        for oracle in ("ring", "float64", "float32"):
-            verdicts.append(
-                _guard(
-                    f"parallel = recurrent, {oracle}",
-                    lambda o=oracle: parallel_equals_recurrent(
-                        module, reference, streams, o, generator=generator
-                    ),
-                )
+    for oracle in ("ring", "float64", "float32") if reference is not None else ():
+        assert reference is not None
+        verdicts.append(
+            _guard(
+                f"parallel = recurrent, {oracle}",
+                lambda o=oracle: parallel_equals_recurrent(
+                    module, reference, streams, o, generator=generator
+                ),
             )
+        )
     return Report(subject.name, tuple(verdicts))
 
 
-def _refusal(subject: Subject, streams: Streams) -> Verdict | None:
-    """Why no law can be tried: no sequence comes out, or the same input gives another output."""
+def audit(
+    module: nn.Module,
+    inputs: Sequence[Tensor] | None = None,
+    *,
+    form: Form | None = None,
+    modes: Sequence[str] = ("eval", "train"),
+    time: int | None = None,
+    chunk: int | None = None,
+    seed: int = 0,
+) -> Report:
+    """Every law on anybody's module, in evaluation mode and then in training mode.
+
+    In training mode prefix, gradient and batch are tried again, if it computes something else
+    there; verdicts of that mode end in ", training". Raises ValueError as `check` does.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    form = form or Form()
+    first = _in_mode(module, modes[0])
+    streams, form = (
+        made_up(first, generator, form, time=time) if inputs is None else (tuple(inputs), form)
+    )
+    evaluated = _subject(first, form, streams)
+    called = described(evaluated, streams)
+    verdicts = behaviour(evaluated, streams, generator, chunk, True)
+    if len(modes) > 1 and evaluated.repeats:
+        subject = _subject(_in_mode(module, modes[1]), form, streams)
+        wanted = ("deterministic", "prefix", "gradient", "batch")
+        if _same_outputs(evaluated, subject, streams):
+            wanted = ("gradient",)
+        tried = behaviour(subject, streams, generator, chunk, True, wanted)
+        verdicts += [_named(v, "training") for v in tried]
+    return Report(evaluated.name, tuple(verdicts), called)
+
+
+def described(subject: Subject, streams: Streams) -> str:
+    """How the subject is called: `forward(x float32 [batch 3, time 65, 32])`."""
+    axes = subject.form.axes or (Axes(),) * len(streams)
+    shown: list[str] = []
+    for name, x, at in zip(subject.stream_names(len(streams)), streams, axes, strict=False):
+        sizes = [str(n) for n in at.place(x).shape]
+        sizes[at.batch], sizes[at.time] = f"batch {x.shape[0]}", f"time {x.shape[1]}"
+        kind = str(x.dtype).removeprefix("torch.")
+        shown.append(f"{name} {kind} [{', '.join(sizes)}]")
+    return f"{subject.form.method}({', '.join(shown)})"
+
+
+def _same_outputs(one: Subject, other: Subject, streams: Streams) -> bool:
+    pairs = zip(one.outputs(streams), other.outputs(streams), strict=True)
+    return all(x.shape == y.shape and torch.equal(x, y) for x, y in pairs)
+
+
+def _in_mode(module: nn.Module, mode: str) -> nn.Module:
+    """A copy in that mode. What starts at zero is drawn: a closed gate would hide a leak."""
     try:
-        first, second = subject.outputs(streams), subject.outputs(streams)
-    except NotASequence as reason:
-        return not_applicable("sequence", str(reason))
-    for x, y in zip(first, second, strict=True):
-        error = compare(y, x, 1.0)
-        if error.difference > 0:
-            text = (
-                f"the same input gave another output at token {error.token} (batch row "
-                f"{error.row}), by {error.difference:.3g}: dropout or hidden state"
-            )
-            witness = Witness(text, None, error.token, error.row, error.difference)
-            return fails("deterministic", witness)
-    return None
+        copied = copy.deepcopy(module)
+    except (TypeError, RuntimeError):
+        return module.train(mode == "train")
+    generator = torch.Generator().manual_seed(1)
+    for parameter in copied.parameters():
+        if parameter.is_floating_point() and not bool(parameter.detach().any()):
+            drawn = torch.randn(parameter.shape, generator=generator)
+            parameter.data.copy_(ZEROS * drawn)
+    return copied.train(mode == "train")
 
 
-def _behaviour(
-    subject: Subject, streams: Streams, generator: torch.Generator, chunk: int | None
+def _subject(module: nn.Module, form: Form, streams: Streams) -> Subject:
+    """The subject with its outputs' axes found. Raises NotASequence."""
+    probe = Subject(module, form)
+    with torch.no_grad():
+        return Subject(module, discover(probe.call, form, streams))
+
+
+def behaviour(
+    subject: Subject,
+    streams: Streams,
+    generator: torch.Generator,
+    chunk: int | None,
+    stranger: bool,
+    wanted: Sequence[str] = (),
 ) -> list[Verdict]:
-    exact, wide = subject, streams
-    try:
-        exact, wide = subject.doubled(), double(streams)
-        exact.outputs(wide)
-    except (RuntimeError, TypeError, ValueError):  # a module that insists on its own dtype
-        exact, wide = subject, streams
-    tolerance = SAME_CODE[precision(exact, wide)]
-    laws: list[tuple[str, Callable[[], Verdict]]] = [
-        ("prefix", lambda: causality.prefix(subject, streams, generator, chunk)),
-        ("length", lambda: causality.length(exact, wide, tolerance, chunk)),
-        ("gradient", lambda: causality.gradient(subject, streams, generator, chunk)),
-        ("batch", lambda: rows.batch(exact, wide, generator, tolerance)),
-        ("streaming", lambda: rows.streaming(exact, wide, tolerance, chunk)),
-        ("stepping", lambda: rows.stepping(exact, wide, tolerance)),
-        ("packing", lambda: rows.packing(exact, wide, generator, tolerance)),
+    """The laws of causality and of rows, all or those `wanted`, the law of repetition first."""
+    repeated = settle(subject, streams)
+    chosen = [repeated] if not wanted or "deterministic" in wanted else []
+    if not subject.repeats:
+        return [repeated]
+    wide = widened(subject, streams)
+    judge = wide if stranger else None
+    laws: list[Law] = [
+        ("prefix", lambda: causality.prefix(subject, streams, generator, chunk, judge)),
+        ("gradient", lambda: causality.gradient(subject, streams, generator, chunk, judge)),
+        *_of_rows(wide, streams, generator, chunk, stranger),
     ]
-    return [holds("deterministic", "twice the same"), *(_guard(n, law) for n, law in laws)]
+    tried = [law for law in laws if not wanted or law[0] in wanted]
+    return [*chosen, *(_guard(name, law) for name, law in tried)]
+
+
+def _of_rows(
+    wide: Wide, streams: Streams, generator: torch.Generator, chunk: int | None, stranger: bool
+) -> list[Law]:
+    """The laws that run the module at other sizes, in float64 where it can be had."""
+    exact, x = wide.subject, double(streams) if wide.converted else streams
+    tolerance, floor = SAME_CODE[wide.inside], 1.0 if stranger else ROW_FLOOR
+    laws: list[Law] = [
+        ("length", lambda: causality.length(exact, x, tolerance, chunk, stranger)),
+        ("streaming", lambda: rows.streaming(exact, x, tolerance, chunk)),
+        ("stepping", lambda: rows.stepping(exact, x, tolerance)),
+        ("packing", lambda: rows.packing(exact, x, generator, tolerance)),
+    ]
+    if exact.seeded:
+        why = "the module draws random numbers, and others at other sizes"
+        laws = [(name, lambda n=name: not_applicable(n, why)) for name, _ in laws]
+    batch: Law = ("batch", lambda: rows.batch(exact, x, generator, tolerance, floor))
+    return [laws[0], batch, *laws[1:]]
 
 
 def _exact(
@@ -131,7 +215,11 @@ def _exact(
         lambda: rows.packing(subject, drawn, generator, EXACT),
     ]
     tried = [_guard(name, law) for name, law in zip(names, laws, strict=True)]
-    return [replace(verdict, law=f"{verdict.law}, ring") for verdict in tried]
+    return [_named(verdict, "ring") for verdict in tried]
+
+
+def _named(verdict: Verdict, where: str) -> Verdict:
+    return replace(verdict, law=f"{verdict.law}, {where}")
 
 
 def _resources(subject: Subject, streams: Streams, chunk: int | None, time: int) -> list[Verdict]:
@@ -151,43 +239,3 @@ def _guard(name: str, law: Callable[[], Verdict]) -> Verdict:
     except Exception as error:  # whatever a stranger's module raises is what is reported
         said = str(error).strip().split("\n")[0][:200]
         return fails(name, f"the module raised {type(error).__name__}: {said}")
-
-
-def example_inputs(
-    module: nn.Module, generator: torch.Generator, batch: int = BATCH, time: int = TIME
-) -> Streams:
-    """Streams by the module's own `example_inputs`, else one stream that fits its first layer.
-
-    Raises ValueError when nothing fits.
-    """
-    own: Any = getattr(module, "example_inputs", None)
-    if callable(own):
-        made: Any = own(batch, time, generator)
-        return (made,) if isinstance(made, Tensor) else tuple(made)
-    for candidate in _candidates(module, generator, batch, time):
-        try:
-            Subject(module).outputs((candidate,))
-        except Exception:  # a guess that does not fit may raise anything
-            continue
-        return (candidate,)
-    raise ValueError(
-        f"cannot make up inputs for {type(module).__name__}: pass inputs=(x, ...), "
-        "tensors [batch, time, ...]"
-    )
-
-
-def _candidates(
-    module: nn.Module, generator: torch.Generator, batch: int, time: int
-) -> list[Tensor]:
-    widths: list[int] = []
-    for part in module.modules():
-        if isinstance(part, nn.Embedding):
-            return [torch.randint(0, part.num_embeddings, (batch, time), generator=generator)]
-        for name in ("in_features", "in_channels", "embed_dim", "input_size"):
-            width = getattr(part, name, None)
-            widths += [width] if isinstance(width, int) else []
-    widths += [p.shape[-1] for p in module.parameters() if p.dim()] + [8]
-    floats = [p.dtype for p in module.parameters() if p.is_floating_point()]
-    dtype = floats[0] if floats else torch.float32
-    unique = list(dict.fromkeys(widths))
-    return [torch.randn(batch, time, w, generator=generator).to(dtype) for w in unique]

@@ -7,40 +7,87 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from asiarch.laws import culprit
+from asiarch.laws.form import Streams
+from asiarch.laws.rounding import Wide, is_rounding, largest, lowest, magnitude
 from asiarch.laws.streams import MAGNITUDES, cuts
-from asiarch.laws.subject import Streams, Subject
-from asiarch.laws.tolerances import compare
+from asiarch.laws.subject import Subject, double
+from asiarch.laws.tolerances import ROW_FLOOR, compare
 from asiarch.laws.verdict import Verdict, Witness, fails, holds, not_applicable
 
 
 def prefix(
-    subject: Subject, streams: Streams, generator: torch.Generator, chunk: int | None = None
+    subject: Subject,
+    streams: Streams,
+    generator: torch.Generator,
+    chunk: int | None = None,
+    wide: Wide | None = None,
 ) -> Verdict:
     """Changing tokens >= p, to values of several magnitudes, leaves outputs < p bit-identical.
 
     A magnitude at which the changed tokens' own outputs overflow is left out: a masked 0 * inf is
-    NaN in correct code too.
+    NaN in correct code too. wide: the module in float64; what differs by rounding alone then holds.
     """
     time = streams[0].shape[1]
     places = cuts(time, chunk)
     if not places:
         return not_applicable("prefix", f"a sequence of {time} has no later token")
-    before, used = subject.outputs(streams), set[float]()
+    before, used, rounded = subject.outputs(streams), set[float](), 0.0
     for p in places:
-        for magnitude in MAGNITUDES:
+        for size in _magnitudes(streams):
             changed = _change(
-                subject, streams, range(len(streams)), slice(p, None), magnitude, generator
+                subject, streams, range(len(streams)), slice(p, None), size, generator
             )
             after = subject.outputs(changed)
             if _overflowed(before, after):
                 continue
-            used.add(magnitude)
-            if _first_change(before, after, p) is not None:
-                return fails("prefix", _explain(subject, streams, before, p, changed, generator))
+            used.add(size)
+            leak = _Leak(subject, streams, changed, p, before, after, wide)
+            if leak.real:
+                return fails("prefix", _explain(leak, generator))
+            rounded = max(rounded, leak.gap)
     if not used:
         return not_applicable("prefix", "every replacement overflows")
-    sizes = tuple(sorted(used))
-    return holds("prefix", f"cuts {places}, replacements of size {sizes}: equal in every bit")
+    sizes = "" if used == {0.0} else f", replacements of size {tuple(sorted(used))}"
+    equal = "equal in every bit" if not rounded else f"equal but for rounding ({rounded:.2g})"
+    return holds("prefix", f"cuts {places}{sizes}: {equal}")
+
+
+def _magnitudes(streams: Streams) -> tuple[float, ...]:
+    """Ids have none: they are drawn anew once."""
+    return MAGNITUDES if any(x.is_floating_point() for x in streams) else (0.0,)
+
+
+class _Leak:
+    """What a change of tokens >= p did to outputs < p. seen: (token, row, difference) or None."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        streams: Streams,
+        changed: Streams,
+        p: int,
+        before: Streams,
+        after: Streams,
+        wide: Wide | None,
+    ) -> None:
+        self.subject, self.streams, self.changed, self.p = subject, streams, changed, p
+        self.before, self.wide = before, wide
+        self.seen = _first_change(before, after, p)
+        pairs = zip(before, after, strict=True)
+        self.gap = max(largest(x[:, :p], y[:, :p]) for x, y in pairs) if self.seen else 0.0
+        self.size = max(magnitude(before), magnitude(after))
+
+    @property
+    def real(self) -> bool:
+        """Whether something changed, and by more than rounding."""
+        if self.seen is None:
+            return False
+        if self.wide is None:
+            return True
+        wide_gap = self.wide.gap(self.streams, self.changed, self.p) if self.wide.exact else 0.0
+        narrow = lowest(self.before)
+        return not is_rounding(self.wide, narrow, self.gap, wide_gap, self.size)
 
 
 def _overflowed(before: Streams, after: Streams) -> bool:
@@ -81,50 +128,65 @@ def _first_change(before: Streams, after: Streams, end: int) -> tuple[int, int, 
     return min(found) if found else None
 
 
-def _explain(
-    subject: Subject,
-    streams: Streams,
-    before: Streams,
-    p: int,
-    changed: Streams,
-    generator: torch.Generator,
-) -> Witness:
+def _explain(found: _Leak, generator: torch.Generator) -> Witness:
     """The smallest change that still leaks: one token of one stream, else the suffix."""
-    time = streams[0].shape[1]
-    for token in [*range(p, time), *range(1, p)]:
-        for which in [*([i] for i in range(len(streams))), list(range(len(streams)))]:
-            for magnitude in MAGNITUDES:
+    subject, streams, before = found.subject, found.streams, found.before
+    time, several = streams[0].shape[1], len(streams) > 1
+    for token in [*range(found.p, time), *range(1, found.p)]:
+        for which in [
+            *([i] for i in range(len(streams))),
+            *([list(range(len(streams)))] * several),
+        ]:
+            for size in _magnitudes(streams):
                 tokens = slice(token, token + 1)
-                one = _change(subject, streams, which, tokens, magnitude, generator)
+                one = _change(subject, streams, which, tokens, size, generator)
                 after = subject.outputs(one)
-                seen = _first_change(before, after, token)
-                if seen is not None and not _overflowed(before, after):
+                leak = _Leak(subject, streams, one, token, before, after, found.wide)
+                if leak.seen is not None and not _overflowed(before, after) and leak.real:
                     named = f" of stream {which[0]}" if len(which) < len(streams) else ""
-                    return _leak(f"changing token {token}{named}", token, seen)
-    seen = _first_change(before, subject.outputs(changed), p)
-    assert seen is not None
-    return _leak(f"changing tokens {p} to {time - 1} together", p, seen)
+                    named += f" to values of size {size:g}" if size > 1 else ""
+                    return _witness(leak, f"changing token {token}{named}")
+    return _witness(found, f"changing tokens {found.p} to {time - 1} together")
 
 
-def _leak(change: str, changed: int, seen: tuple[int, int, float]) -> Witness:
-    token, row, difference = seen
+def _witness(leak: _Leak, change: str) -> Witness:
+    assert leak.seen is not None
+    token, row, difference = leak.seen
     text = f"{change} changed the output at token {token} (batch row {row}) by {difference:.3g}"
-    return Witness(text, changed, token, row, difference)
+    place = culprit.find(leak.subject, leak.streams, leak.changed, leak.p)
+    where = None if place is None else str(place)
+    return Witness(text, leak.p, token, row, difference, where)
 
 
 def length(
-    subject: Subject, streams: Streams, tolerance: float, chunk: int | None = None
+    subject: Subject,
+    streams: Streams,
+    tolerance: float,
+    chunk: int | None = None,
+    stranger: bool = False,
 ) -> Verdict:
-    """f(x)[:p] = f(x[:p]): an output does not depend on how much follows."""
+    """f(x)[:p] = f(x[:p]): an output does not depend on how much follows.
+
+    stranger: lengths at which the module raises are left out, and a token is held to its batch
+    row's digits, not to its own.
+    """
     time = streams[0].shape[1]
     places = cuts(time, chunk)
     if not places:
         return not_applicable("length", f"a sequence of {time} has no shorter prefix")
-    whole, worst = subject.outputs(streams), 0.0
+    whole, worst, refused = subject.outputs(streams), 0.0, dict[int, str]()
     for p in places:
-        part = subject.outputs([x[:, :p] for x in streams])
+        try:
+            part = subject.outputs([x[:, :p] for x in streams])
+        except Exception as error:  # whatever a module raises at a length that it does not take
+            if not stranger:
+                raise
+            refused[p] = f"{type(error).__name__}: {str(error).strip().splitlines()[:1]}"
+            continue
         for x, y in zip(part, whole, strict=True):
-            error = compare(x, y[:, :p], tolerance)
+            if stranger and x.shape != y[:, :p].shape:
+                continue
+            error = compare(x, y[:, :p], tolerance, 1.0 if stranger else ROW_FLOOR)
             worst = max(worst, error.ratio)
             if error.ratio > 1:
                 text = (
@@ -133,40 +195,72 @@ def length(
                 )
                 witness = Witness(text, p, error.token, error.row, error.difference)
                 return fails("length", witness, ratio=error.ratio)
-    return holds("length", f"prefixes {places} alone equal those of the whole", worst)
+    if len(refused) == len(places):
+        return not_applicable(
+            "length", f"the module takes {time} tokens only: {refused[places[0]]}"
+        )
+    alone = tuple(p for p in places if p not in refused)
+    left = f"; it refuses {tuple(refused)}" if refused else ""
+    return holds("length", f"prefixes {alone} alone equal those of the whole{left}", worst)
 
 
 def gradient(
-    subject: Subject, streams: Streams, generator: torch.Generator, chunk: int | None = None
+    subject: Subject,
+    streams: Streams,
+    generator: torch.Generator,
+    chunk: int | None = None,
+    wide: Wide | None = None,
 ) -> Verdict:
-    """Outputs <= t send exactly zero gradient to inputs > t."""
+    """Outputs <= t send exactly zero gradient to inputs > t; wide: as in `prefix`."""
     time = streams[0].shape[1]
     if not any(x.is_floating_point() for x in streams):
         return not_applicable("gradient", "the inputs are integers")
     places = cuts(time, chunk)
     if not places:
         return not_applicable("gradient", f"a sequence of {time} has no later token")
-    leaves = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in streams]
-    outputs = [x for x in subject.differentiable(leaves) if x.requires_grad]
+    leaves, outputs = _recorded(subject, streams)
     if not outputs:
         return not_applicable("gradient", "no output is differentiable")
+    exact = _recorded(wide.subject, double(streams)) if wide is not None and wide.exact else None
+    rounded = 0.0
     for p in places:
-        witness = _future_gradient(leaves, outputs, p, generator)
-        if witness is not None:
-            return fails("gradient", witness)
-    return holds("gradient", f"from outputs before {places}: exactly zero to later tokens")
+        cotangents = [torch.randn(y[:, :p].shape, generator=generator) for y in outputs]
+        sent = _sent(leaves, outputs, p, cotangents)
+        found = _future_gradient(sent, p)
+        if found is None:
+            continue
+        wider = _sent(*exact, p, cotangents) if exact is not None else ()
+        gaps = [_largest_after(grads, p) for grads in (sent, wider)]
+        if not is_rounding(wide, lowest(streams), gaps[0], gaps[1], magnitude(sent)):
+            return fails("gradient", found)
+        rounded = max(rounded, gaps[0])
+    zero = "exactly zero" if not rounded else f"zero but for rounding ({rounded:.2g})"
+    return holds("gradient", f"from outputs before {places}: {zero} to later tokens")
 
 
-def _future_gradient(
-    leaves: Sequence[Tensor], outputs: Sequence[Tensor], p: int, generator: torch.Generator
-) -> Witness | None:
+def _recorded(subject: Subject, streams: Streams) -> tuple[list[Tensor], list[Tensor]]:
+    """Streams that record, and the outputs that can be differentiated."""
+    leaves = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in streams]
+    return leaves, [x for x in subject.differentiable(leaves) if x.requires_grad]
+
+
+def _sent(
+    leaves: Sequence[Tensor], outputs: Sequence[Tensor], p: int, cotangents: Sequence[Tensor]
+) -> Streams:
+    """Gradients that outputs < p send to the streams."""
     wanted = [x for x in leaves if x.requires_grad]
-    total = torch.stack(
-        [(y[:, :p] * torch.randn(y[:, :p].shape, generator=generator)).sum() for y in outputs]
-    ).sum()
-    grads = torch.autograd.grad(
+    pairs = zip(outputs, cotangents, strict=True)
+    total = torch.stack([(y[:, :p] * c.to(y.dtype)).sum() for y, c in pairs]).sum()
+    return torch.autograd.grad(
         total, wanted, retain_graph=True, allow_unused=True, materialize_grads=True
     )
+
+
+def _largest_after(grads: Streams, p: int) -> float:
+    return max((largest(g[:, p:], torch.zeros_like(g[:, p:])) for g in grads), default=0.0)
+
+
+def _future_gradient(grads: Streams, p: int) -> Witness | None:
     for grad in grads:
         size = (
             grad[:, p:].detach().abs().flatten(2).amax(2) if grad.dim() > 2 else grad[:, p:].abs()

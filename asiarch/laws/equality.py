@@ -14,8 +14,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from asiarch.laws.form import Form, Streams
 from asiarch.laws.ringmode import RingMode
-from asiarch.laws.subject import Streams, Subject, double, sequences
+from asiarch.laws.subject import Subject, double
 from asiarch.laws.tolerances import FLOAT64, Error, compare, compare_with_loop, loop_share
 from asiarch.laws.verdict import Verdict, Witness, fails, holds
 
@@ -60,7 +61,7 @@ def _evaluate(
     """Outputs; with cotangents also gradients of streams and parameters; as [batch, time, ...]."""
     leaves = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in streams]
     out = function(*leaves)
-    outputs = sequences(out, leaves[0])
+    outputs = Form().read(out, leaves[0])
     named: Named = [(f"output {i}", x.detach()) for i, x in enumerate(outputs)]
     if cotangents is None:
         return named

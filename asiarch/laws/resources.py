@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from asiarch.laws.subject import Streams, Subject
+from asiarch.laws.form import Streams
+from asiarch.laws.subject import Subject
 from asiarch.laws.tolerances import LINEAR_GROWTH, LOOP_SHARE
 from asiarch.laws.verdict import Verdict, fails, holds
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
@@ -22,35 +23,49 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from asiarch.laws.form import Form, Streams, named_tensors
+from asiarch.laws.randomness import seeded
 from asiarch.laws.ringmode import RingMode
 from asiarch.laws.streams import replaced
-
-Streams = tuple[Tensor, ...]
-
-
-class NotASequence(ValueError):
-    """The module's output has no [batch, time, ...] tensor."""
 
 
 class Subject:
     """A private copy of a module, in the mode (train or eval) that the module is in.
 
+    form: how the module is called. seeded: every call starts from one seed. fresh: every call gets
+    a fresh copy. repeats: whether equal calls give equal outputs (`repeat.settle` finds out).
     A module that cannot be copied (it holds a handle) is used as it is, and never converted.
     """
 
-    def __init__(self, module: nn.Module) -> None:
-        try:
-            self.module = copy.deepcopy(module)
-        except (TypeError, RuntimeError):
-            self.module = module
+    def __init__(self, module: nn.Module, form: Form | None = None) -> None:
+        self.original = module
+        self.module = _copied(module)
         self.is_copy = self.module is not module
-        names = inspect.signature(module.forward).parameters
+        self.form = form or Form()
+        self.seeded, self.fresh, self.repeats = False, False, True
+        method = getattr(module, self.form.method)
+        names = inspect.signature(method).parameters
+        self.parameters = tuple(names)
         self.has_state = {"state", "return_state"} <= set(names)
         self.has_packing = "cu_seqlens" in names
         self.has_step = callable(getattr(module, "step", None)) and callable(
             getattr(module, "initial_state", None)
         )
         self.name = type(module).__name__
+
+    def stream_names(self, count: int) -> list[str]:
+        """What the call names its streams, else `stream 0`, `stream 1`, ..."""
+        named = [*self.form.names, *[None] * count][:count]
+        by_place = [*self.parameters, *[f"stream {i}" for i in range(count)]]
+        return [name or by_place[i] for i, name in enumerate(named)]
+
+    def call(self, streams: Sequence[Tensor], **options: Any) -> Any:
+        """What the module gives, as it gives it."""
+        module = _copied(self.original) if self.fresh else self.module
+        call: Any = module if self.form.method == "forward" else getattr(module, self.form.method)
+        positional, named = self.form.arguments(streams)
+        with seeded() if self.seeded else nullcontext():
+            return call(*positional, **named, **options)
 
     def outputs(self, streams: Sequence[Tensor], **options: Any) -> Streams:
         """Outputs of forward without gradient. Raises NotASequence."""
@@ -59,21 +74,21 @@ class Subject:
 
     def differentiable(self, streams: Sequence[Tensor], **options: Any) -> Streams:
         """Outputs of forward, recorded by autograd."""
-        return sequences(self.module(*streams, **options), streams[0])
+        return self.form.read(self.call(streams, **options), streams[0])
 
     def stream(
         self, streams: Sequence[Tensor], state: Any = None, **options: Any
     ) -> tuple[Streams, Any]:
         """Outputs and the state after the last token; needs `has_state`."""
         with torch.no_grad():
-            out, after = self.module(*streams, state=state, return_state=True, **options)
-        return sequences(out, streams[0]), after
+            out, after = self.call(streams, state=state, return_state=True, **options)
+        return self.form.read(out, streams[0]), after
 
     def step(self, streams: Sequence[Tensor], state: Any) -> tuple[Streams, Any]:
         """One token: streams [batch, *axes] to outputs [batch, 1, ...]; needs `has_step`."""
         with torch.no_grad():
             out, after = cast(Any, self.module).step(*streams, state)
-        return tuple(x[:, None] for x in _listed(out) if isinstance(x, Tensor)), after
+        return tuple(x[:, None] for _, x in named_tensors(out)), after
 
     def require_copy(self) -> None:
         """Raise TypeError unless the module may be converted."""
@@ -92,10 +107,17 @@ class Subject:
 
     def doubled(self) -> Subject:
         """The same module in float64. Raises TypeError where it cannot be copied."""
-        twin = Subject(self.module)
-        twin.require_copy()
-        twin.module.double()
+        self.require_copy()
+        twin = Subject(_copied(self.original).double(), self.form)
+        twin.seeded, twin.fresh, twin.repeats = self.seeded, self.fresh, self.repeats
         return twin
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(module)
+    except (TypeError, RuntimeError):
+        return module
 
 
 class ExactSubject(Subject):
@@ -137,22 +159,6 @@ class ExactSubject(Subject):
         changed = x.clone()
         changed[:, tokens] = RingMode.random(changed[:, tokens].shape, generator)
         return changed
-
-
-def sequences(out: Any, stream: Tensor) -> Streams:
-    """The tensors of an output that are [batch, time, ...] like the stream. Raises NotASequence."""
-    leaves = _listed(out)
-    found = tuple(x for x in leaves if isinstance(x, Tensor) and x.shape[:2] == stream.shape[:2])
-    if not found:
-        shapes = [tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__ for x in leaves]
-        raise NotASequence(
-            f"no output is [batch, time, ...] = {list(stream.shape[:2])}; its outputs are {shapes}"
-        )
-    return found
-
-
-def _listed(out: Any) -> list[Any]:
-    return list(cast("tuple[Any, ...]", out)) if isinstance(out, (tuple, list)) else [out]
 
 
 class _Precision(TorchDispatchMode):

@@ -40,6 +40,13 @@ row, a smaller batch, a stream in parts), where there is no loop to compare with
 
 ROW_FLOOR = 1e-3
 
+SHRINKS = 1e-6
+"""What a stranger's module computes over the whole length at once (an FFT) may differ in bits where
+it differs in rounding alone: in float64 by less than this part of its float32 difference."""
+
+ROUNDING = 64.0
+"""The same where float64 cannot be had: epsilons of the largest value of the batch row."""
+
 MEMORY_FACTOR = 1.5
 """Bytes held between forward and backward, in units of inputs and outputs, without chunk states."""
 
@@ -60,21 +67,21 @@ class Error:
     token: int
 
 
-def row_maximum(x: Tensor) -> Tensor:
+def row_maximum(x: Tensor, floor: float = ROW_FLOOR) -> Tensor:
     """max |x| of each token [batch, time], floored by a share of its batch row's; not finite: 0."""
     if x.numel() == 0:
         return torch.zeros(x.shape[:2], dtype=torch.float64)
     size = torch.nan_to_num(x.detach().abs().double(), nan=0.0, posinf=0.0, neginf=0.0)
     tokens = size.flatten(2).amax(2) if x.dim() > 2 else size
-    return torch.maximum(tokens, ROW_FLOOR * tokens.amax(1, keepdim=True))
+    return torch.maximum(tokens, floor * tokens.amax(1, keepdim=True))
 
 
-def compare(actual: Tensor, expected: Tensor, tolerance: float) -> Error:
+def compare(actual: Tensor, expected: Tensor, tolerance: float, floor: float = ROW_FLOOR) -> Error:
     """|actual - expected| [batch, time, ...] in units of tolerance times the row's maximum.
 
     Raises ValueError when shapes differ. NaN or inf on one side only is an infinite ratio.
     """
-    return against(actual, expected, tolerance * row_maximum(expected))
+    return against(actual, expected, tolerance * row_maximum(expected, floor))
 
 
 def loop_share(loop: Tensor, truth: Tensor) -> float:

@@ -13,16 +13,20 @@ Status = Literal["ok", "failed", "not applicable"]
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """One observation that refutes a law. Tokens and rows count from 0; None: of no matter."""
+    """One observation that refutes a law. Tokens and rows count from 0; None: of no matter.
+
+    where: the module and the line in which it is first seen, if that is known.
+    """
 
     text: str
     changed_token: int | None = None
     affected_token: int | None = None
     batch_row: int | None = None
     difference: float | None = None
+    where: str | None = None
 
     def __str__(self) -> str:
-        return self.text
+        return f"{self.text}; {self.where}" if self.where else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,14 @@ def not_applicable(law: str, reason: str) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The verdicts of all laws on one subject, in the order in which they were tried."""
+    """The verdicts of all laws on one subject, in the order in which they were tried.
+
+    called: how the subject was called, where it is a stranger's.
+    """
 
     subject: str
     verdicts: tuple[Verdict, ...]
+    called: str = ""
 
     @property
     def ok(self) -> bool:
@@ -96,4 +104,9 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         verdicts = [asdict(v) for v in self.verdicts]
-        return {"subject": self.subject, "ok": self.ok, "verdicts": verdicts}
+        return {
+            "subject": self.subject,
+            "called": self.called,
+            "ok": self.ok,
+            "verdicts": verdicts,
+        }

@@ -58,8 +58,9 @@ def _console(text: str, folder: Path) -> None:
         part.splitlines() for part in re.split(r"^\$ ", text, flags=re.M)[1:]
     ):
         if not command.startswith(LEFT_OUT):
-            # A rejected program exits with 1: then the document shows its error.
-            statuses = (1,) if any("error[" in line for line in expected) else (0,)
+            # What is rejected exits with 1: then the document shows an error or a failed law.
+            rejected = any("error[" in line or " laws fail" in line for line in expected)
+            statuses = (1,) if rejected else (0,)
             shown = _program(shlex.split(command), folder, statuses)
             for line in filter(None, map(str.strip, expected)):
                 pattern = ".*".join(map(re.escape, line.split("...")))

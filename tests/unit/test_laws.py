@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -207,6 +208,21 @@ def future_in_the_gradient(x: Tensor) -> Tensor:
     return x + (mean - mean.detach())
 
 
+COUNTER = itertools.count()
+
+
+class Counter(nn.Module):
+    """A schedule that forward itself moves on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x / self.calls
+
+
 def failed(report: Report) -> set[str]:
     return {v.law for v in report.failures}
 
@@ -240,7 +256,8 @@ def test_the_causal_module_obeys_every_law() -> None:
         (Layer(lambda x: torch.softmax(x, 1)), {"prefix", "length", "gradient"}, "token 0"),
         (Layer(lambda x: x - x.mean(0, keepdim=True)), {"batch"}, "changing batch row 1 changed"),
         (Normalised(nn.BatchNorm1d(WIDTH)), {"prefix", "batch"}, "changed the output at token 0"),
-        (Layer(lambda x: x + torch.rand_like(x)), {"deterministic"}, "gave another output"),
+        (Layer(Counter()), {"deterministic"}, "keeps state between calls"),
+        (Layer(lambda x: x + next(COUNTER)), {"deterministic"}, "no seed or fresh copy"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else None,
 )
@@ -319,7 +336,7 @@ def test_a_stream_of_several_is_named() -> None:
             return x * gate.amax(1, keepdim=True)
 
     report = check(Two(), (inputs(), inputs()), chunk=16)
-    assert "of stream 1 changed the output" in str(report["prefix"].witness)
+    assert "changing token 1 of stream 1" in str(report["prefix"].witness)
 
 
 def test_token_ids_are_inputs_too() -> None:
@@ -340,6 +357,14 @@ def test_inputs_are_made_up_or_asked_for() -> None:
 
     with pytest.raises(ValueError, match="cannot make up inputs for Odd"):
         check(Odd())
+
+
+def test_random_numbers_are_no_failure_and_hide_no_leak() -> None:
+    report = check(Layer(lambda x: F.dropout(x.cumsum(1), 0.5)), inputs())
+    assert report.ok, str(report)
+    assert "one seed" in report["deterministic"].detail
+    assert report["length"].status == "not applicable"
+    assert "prefix" in failed(check(Layer(lambda x: F.dropout(x.mean(1, True) + x, 0.5)), inputs()))
 
 
 def test_what_is_no_sequence_is_said_to_be_none() -> None:
