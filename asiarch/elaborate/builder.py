@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from asiarch.elaborate.scope import Binding, Poison, Quiet, Scope, StateName, Static, Value
+from asiarch.elaborate.scope import Binding, Poison, Quiet, Scope, Shared, StateName, Static, Value
 from asiarch.elaborate.walk import targets
 from asiarch.ir.function import ClaimInfo, Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, make
@@ -111,6 +111,10 @@ class Builder:
             self.unknown(name, span)
         if isinstance(found, Poison):
             raise Quiet
+        if isinstance(found, Shared):
+            here = Label(found.span, "declared here")
+            self.fail("E0120", f"`{name}` is a shared operator, not a value", span,
+                      help=f"call it: `{name}(x)`", secondary=(here,))  # fmt: skip
         return found
 
     def _capture(self, name: str, span: Span) -> Binding | None:

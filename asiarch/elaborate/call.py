@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from asiarch.elaborate import share
 from asiarch.elaborate.builder import Builder
-from asiarch.elaborate.scope import Quiet, Static
+from asiarch.elaborate.scope import Quiet, Shared, Static
 from asiarch.elaborate.site import CallSite, call_path, spread
 from asiarch.ir import rules
 from asiarch.ir.function import Function
@@ -33,37 +34,51 @@ def elaborate_call(b: Builder, call: ast.Call | ast.Pipe) -> list[Node]:
     """The results of a call, as nodes of the caller."""
     from asiarch.elaborate.expression import value
 
+    path = call_path(b, call)
+    shared = share.find(b, call.name.id)
+    if shared is not None:
+        call = share.written(b, call, shared, call.name.id)
     name = call.name.id
     written = [a.value for a in call.arguments]
     if isinstance(call, ast.Pipe):
         written.insert(0, call.value)
     definition = b.elaborator.definition(b.file, name)
     if definition is None and name not in words():
-        _unknown(b, call)
+        _unknown(b, call.name)
     if definition is not None and any(a.name for a in call.arguments):
         written = _by_name(b, call, written, definition.syntax)
     args = [value(b, e) for e in written]
     places = tuple(e.span for e in written)
     try:
         if definition is None:
-            return [_primitive(b, call, args)]
-        return call_definition(b, call, definition, args, places)
+            return [_primitive(b, call, args, shared)]
+        return call_definition(b, call, definition, args, path, shared)
     except Problem as problem:
         b.problem(problem, ast.Span(call.name.span.start, call.span.end), places)
 
 
-def _primitive(b: Builder, call: ast.Call | ast.Pipe, args: Sequence[Node]) -> Node:
+def _primitive(
+    b: Builder, call: ast.Call | ast.Pipe, args: Sequence[Node], shared: Shared | None
+) -> Node:
     build = words()[call.name.id].build
     assert build is not None
+    if shared is not None:
+        return build(share.SharedSite(b, call, args, shared))
     return build(CallSite(b, call, args))
 
 
-def _unknown(b: Builder, call: ast.Call | ast.Pipe) -> None:
-    name = call.name.id
+def known_operator(b: Builder, name: ast.Name) -> None:
+    """Refuse what is no operator."""
+    if b.elaborator.definition(b.file, name.id) is None and name.id not in words():
+        _unknown(b, name)
+
+
+def _unknown(b: Builder, called: ast.Name) -> None:
+    name = called.id
     if b.elaborator.broken(b.file, name):
         raise Quiet
     if b.scope.find(name) is not None:
-        b.fail("E0105", f"`{name}` is a value, not an operator", call.name.span,
+        b.fail("E0105", f"`{name}` is a value, not an operator", called.span,
                help="a product is written `*`, a contraction `@`")  # fmt: skip
     if b.elaborator.full:
         raise Quiet
@@ -73,11 +88,11 @@ def _unknown(b: Builder, call: ast.Call | ast.Pipe) -> None:
     b.fail(
         "E0105",
         f"there is no operator `{name}`",
-        call.name.span,
+        called.span,
         help=f"did you mean `{near}`?"
         if near
         else "`asiarch ops` lists them; `use file.name` imports one",
-        fix=Fix(call.name.span, near) if near else None,
+        fix=Fix(called.span, near) if near else None,
     )
 
 
@@ -119,8 +134,10 @@ def call_definition(
     call: ast.Call | ast.Pipe,
     definition: object,
     args: Sequence[Node],
-    places: tuple[ast.Span, ...],
+    path: str,
+    shared: Shared | None,
 ) -> list[Node]:
+    """`path`: of the call's parameters and states."""
     from asiarch.elaborate.program import Named
 
     assert isinstance(definition, Named)
@@ -152,12 +169,14 @@ def call_definition(
     _note_bindings(b, call, bound)
     sizes = tuple(sorted((n, s) for n, s in _call_sizes(b, function, bound).items()))
     kinds = tuple(_result_type(b, function, bound, ordered, o) for o in function.outputs)
+    if shared is not None:
+        function, ordered = share.with_weights(b, shared, function, ordered, kinds, dict(sizes))
     node = make(
         "call",
         ordered,
         Type("tensor"),
         function=function,
-        path=call_path(b, call),
+        path=path,
         sizes=sizes,
         results=kinds,
     )

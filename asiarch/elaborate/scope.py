@@ -1,12 +1,13 @@
-"""What a name means at a place: a value, a static size, a state, or poison after an error."""
+"""What a name means at a place: a value, a size, a state, a shared operator; poison after an error."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from asiarch.ir.node import Node
 from asiarch.ir.size import Size
+from asiarch.language import ast
 from asiarch.language.ast import Span
 
 
@@ -44,6 +45,20 @@ class StateName:
     current: Node | None = None
 
 
+@dataclass(slots=True)
+class Shared:
+    """An operator with weights of its own, wherever it is called. `owner`: the builder of the
+    function that holds them; `weights` by path, from the first call on.
+    """
+
+    operator: ast.Name
+    brackets: ast.Brackets | None
+    owner: Any
+    path: str
+    span: Span
+    weights: dict[str, Node] = field(default_factory=dict[str, Node])
+
+
 @dataclass(frozen=True, slots=True)
 class Poison:
     """Bound by a statement that failed: reading it is silent."""
@@ -51,7 +66,7 @@ class Poison:
     span: Span
 
 
-Binding: TypeAlias = Value | Static | StateName | Poison
+Binding: TypeAlias = Value | Static | StateName | Shared | Poison
 
 
 @dataclass(slots=True)

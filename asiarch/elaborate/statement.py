@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asiarch.elaborate import repeat
+from asiarch.elaborate import repeat, share
 from asiarch.elaborate.builder import Builder
-from asiarch.elaborate.call import elaborate_call
+from asiarch.elaborate.call import elaborate_call, known_operator
 from asiarch.elaborate.expression import static_size, value
-from asiarch.elaborate.scope import Poison, Quiet, StateName, Static, Value
+from asiarch.elaborate.scope import Poison, Quiet, Shared, StateName, Static, Value
 from asiarch.elaborate.site import axes_of
 from asiarch.elaborate.walk import labels, targets
 from asiarch.ir import rules
@@ -67,12 +67,7 @@ def _statement(b: Builder, statement: ast.Statement) -> None:
         case ast.If():
             repeat.elaborate_if(b, statement)
         case ast.Share():
-            b.fail(
-                "E0120",
-                "`share` is reserved: one set of weights used in several places",
-                statement.span,
-                help="call the operator once and reuse its result, or tie a `param` by name",
-            )
+            _share(b, statement)
 
 
 # -- equations -------------------------------------------------------------------------------------
@@ -126,10 +121,11 @@ def _may_bind(b: Builder, name: str, span: ast.Span) -> None:
             f"`{name}` is a number of the header or a loop; an equation cannot bind it",
             span,
         )
-    if isinstance(found, Value) and found.kind == "param":
+    if isinstance(found, Shared) or (isinstance(found, Value) and found.kind == "param"):
+        what = "a shared operator" if isinstance(found, Shared) else "a parameter"
         b.fail(
             "E0109",
-            f"`{name}` is a parameter; an equation cannot bind it",
+            f"`{name}` is {what}; an equation cannot bind it",
             span,
             secondary=(Label(found.span, "declared here"),),
         )
@@ -199,6 +195,12 @@ def _param(b: Builder, e: ast.Param) -> None:
     leaf = b.param(e.name.id, axes, initial)
     b.scope.names[e.name.id] = Value(leaf, "param", e.name.span)
     b.names[e.name.id] = leaf
+
+
+def _share(b: Builder, e: ast.Share) -> None:
+    _fresh(b, e.name)
+    known_operator(b, e.op)
+    share.declare(b, e)
 
 
 def _state(b: Builder, e: ast.State) -> None:

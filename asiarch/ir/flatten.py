@@ -108,12 +108,12 @@ def _inline(
     results: dict[Node, list[Node]] = {}
     for param in function.params:
         leaf = make(
-            "param", (), _typed(param.leaf, axes), path=_join(prefix, param.path), of=flat.top.name
+            "param", (), typed(param.leaf, axes), path=_join(prefix, param.path), of=flat.top.name
         )
         new[param.leaf] = leaf
     for state in function.states:
         new[state.leaf] = make(
-            "state", (), _typed(state.leaf, axes),
+            "state", (), typed(state.leaf, axes),
             name=_join(prefix, state.name), serial=len(flat.states), of=flat.top.name,
         )  # fmt: skip
     roots = [*function.roots(), *(p.initial for p in function.params)]
@@ -140,7 +140,8 @@ def _inline(
     return [new[n] for n in function.outputs]
 
 
-def _typed(node: Node, axes: Mapping[str, str]) -> Any:
+def typed(node: Node, axes: Mapping[str, str]) -> Any:
+    """The node's type with its axes under other names."""
     kind = node.type
     names = tuple(axes.get(a, a) for a in kind.axes)
     return kind if names == kind.axes else kind.with_axes(names, open=kind.open)
@@ -178,22 +179,23 @@ def _copy(
         results[node] = _unroll(flat, node, args, prefix, axes, cyclic)
         return node
     folded = refolded(node.op, args)
-    return folded or make(node.op, args, _typed(node, axes), **_attrs(node, axes, prefix))
+    return folded or make(node.op, args, typed(node, axes), **attributes(node, axes, prefix))
 
 
 def _own_params(flat: _Flat, function: Function, prefix: str, axes: Mapping[str, str]) -> None:
     """Parameters of a definition that stays a call: they belong to the caller."""
     for param in function.params:
-        leaf = make("param", (), _typed(param.leaf, axes), path=_join(prefix, param.path),
+        leaf = make("param", (), typed(param.leaf, axes), path=_join(prefix, param.path),
                     of=flat.top.name)  # fmt: skip
         new: dict[Node, Node] = {}
         for node in topological([param.initial]):
             args = tuple(new[a] for a in node.args)
-            new[node] = make(node.op, args, _typed(node, axes), **_attrs(node, axes, prefix))
+            new[node] = make(node.op, args, typed(node, axes), **attributes(node, axes, prefix))
         flat.params.append(ParamInfo(leaf, leaf.attr("path"), leaf.type.axes, new[param.initial]))
 
 
-def _attrs(node: Node, axes: Mapping[str, str], prefix: str) -> dict[str, Any]:
+def attributes(node: Node, axes: Mapping[str, str], prefix: str) -> dict[str, Any]:
+    """The node's attributes with axes under other names, and paths below `prefix`."""
     out: dict[str, Any] = {}
     for key, value in node.attrs:
         if key in _AXIS_ATTRS:
@@ -215,7 +217,7 @@ def renamed(function: Function, axes: Mapping[str, str]) -> Function:
     new: dict[Node, Node] = {}
     for node in topological([*function.inputs, *function.outputs]):
         args = tuple(new[a] for a in node.args)
-        new[node] = make(node.op, args, _typed(node, axes), **_attrs(node, axes, ""))
+        new[node] = make(node.op, args, typed(node, axes), **attributes(node, axes, ""))
     return Function(
         name=function.name,
         kind=function.kind,

@@ -94,6 +94,21 @@ op both[D, H, K = D / H](x: Seq[D]) -> Seq[D] where causal {
 """
 
 
+SHARED = """
+op gate[D](x: Seq[D]) -> Seq[D] where causal {
+  state s[D]
+  s = sigmoid(linear[D](x)) * s[t-1] + linear[D](x)
+  return s
+}
+op shared[D](x: Seq[D]) -> Seq[D] where causal {
+  share f = gate
+  share g = linear[D]
+  for n in 2 { x = x + silu(g(f(x))) }
+  return f(g(x))
+}
+"""
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """`filename` decides where `use` looks."""
@@ -156,6 +171,7 @@ MIXERS = [
     Program("two", {"D": 6, "H": 2}, TWO_READS),
     Program("dly", {"D": 3}, DELAYED),
     Program("both", {"D": 6, "H": 2}, TWO_ATTENDS),
+    Program("shared", {"D": 4}, SHARED),
     *(Program(name, {"D": 6, "H": 2}, text) for name, text in attends.TEXTS.items()),
 ]
 
