@@ -1,4 +1,4 @@
-"""What a name means at a place: a value, a size, a state, a shared operator; poison after an error."""
+"""What a name means: a value, a size, a state, a shared operator, or poison after an error."""
 
 from __future__ import annotations
 
