@@ -17,8 +17,7 @@ from asiarch.ir.flatten import flatten
 from asiarch.ir.function import Function, StateInfo
 from asiarch.ir.interpreter import Group, schedule
 from asiarch.ir.node import Node, make, topological
-from asiarch.ir.polynomial import Poly
-from asiarch.ir.reads import normal_reads
+from asiarch.ir.reads import closed, normal_reads
 from asiarch.ir.recurrence import Read, Recurrence, classify
 from asiarch.ir.types import Type
 
@@ -82,11 +81,11 @@ class Plan:
 def make_plan(function: Function, chunk: int | None = None, *, loops: bool = False) -> Plan:
     """`loops`: every state by a loop over tokens, the form that is shortest to read."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
-    memo: dict[Node, Poly] = {}
-    flat = normal_reads(_carry_delays(flatten(function, keep=_keep)), memo)
+    flat = normal_reads(_carry_delays(flatten(function, keep=_keep)))
     refuse(flat)
     plan = Plan(flat)
     groups = [s for s in schedule(flat) if isinstance(s, Group)]
+    memo = closed(groups)
     plan.recurrences = [_dress(flat, classify(flat, g, memo)) for g in groups]
     _Order(plan, chunk, loops).run()
     return plan
@@ -229,6 +228,9 @@ class _Order:
         outside: list[Node] = []
         for node in found.group.nodes:
             outside += [a for a in node.args if a not in inside and a not in outside]
+        for state in found.states:  # one that remembers another has no equation of its own
+            if state.update not in inside and state.update not in outside:
+                outside.append(state.update)
         used = self._used(inside, found)
         step = Cell(found, tuple(outside), tuple(used))
         for node in inside:

@@ -12,13 +12,17 @@ from fractions import Fraction
 
 from asiarch.ir import rules
 from asiarch.ir.function import Function
-from asiarch.ir.node import Node
+from asiarch.ir.node import Node, topological
 from asiarch.ir.primitive import lookup
 from asiarch.ir.types import Type
 
 ATOM = 100
 _PRECEDENCE = {"or": 4, "and": 5, "less": 6, "less_equal": 6, "equal": 6, "not_equal": 6,
                "add": 20, "sub": 20, "mul": 30, "div": 30, "pow": 50, "not": 40}  # fmt: skip
+
+
+FULL = frozenset({"input", "state", "delay", "window", "cumulative", "attend", "whole", "loop"})
+"""What has its leading dimensions in full; what is computed from it has them too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,10 +266,25 @@ class Expressions:
             return f"{self.like}.new_tensor({text.text})"
         return text.text
 
+    def filled(self, shape: str, value: Text) -> Text:
+        """A tensor of one number, which is written out or a tensor itself."""
+        try:
+            float(value.text)
+        except ValueError:
+            return Text(f"{self.like}.new_zeros({shape}) + {value.within(21)}", 20)
+        return Text(f"{self.like}.new_full({shape}, {value.text})")
+
+    def full(self, node: Node) -> bool:
+        """Has the node's tensor its leading dimensions in full, and not 1 for a batch or a time?"""
+        return any(
+            n.op in FULL or (n.op == "call" and not n.attr("function").polymorphic)
+            for n in topological([node])
+        )
+
     def whole_stream(self, node: Node, lead: str) -> str:
         """A stream with its full leading dimensions, as kernels want it."""
         text = self.of(node)
-        if node.type.stream and not node.type.positional:
+        if self.full(node):
             return text.text
         ones = ", ".join(["-1"] * len(node.type.axes))
         plain = Text(self.whole(node))
@@ -345,7 +364,7 @@ class Expressions:
         if all(a in kind.axes for a in axes):
             return placed
         if not kind.axes and not kind.stream:
-            return Text(f"{self.like}.new_full({self.sizes(axes)}, {text.text})")
+            return self.filled(self.sizes(axes), text)
         sizes = [str(self.size(a)) if a not in kind.axes else "-1" for a in axes]
         if not kind.stream:
             return Text(f"{placed.atom}.expand({', '.join(sizes)})")

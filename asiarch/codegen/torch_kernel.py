@@ -129,12 +129,11 @@ def _shaped(
     axes = heads + (inner or ())
     shape = [_product(module, heads)] + ([] if inner is None else [_product(module, inner)])
     if node is None or (not node.type.axes and not node.type.stream):
-        value = "0" if node is None else expr.of(node).text
-        full = f"*{lead}.shape[:2], {', '.join(map(str, shape))}"
-        return f"{expr.like}.new_full(({full}), {value})"
+        full = f"(*{lead}.shape[:2], {', '.join(map(str, shape))})"
+        return expr.filled(full, Text("0") if node is None else expr.of(node)).text
     text = Text(expr.whole(node)) if not node.type.stream else expr.of(node)
     placed = expr.spread(text, node.type, axes)
-    if not node.type.stream or node.type.positional:
+    if not expr.full(node):
         placed = Text(f"{placed.atom}.expand(*{lead}.shape[:2]{', -1' * len(axes)})")
     if inner is not None and len(inner) != 1:
         placed = (

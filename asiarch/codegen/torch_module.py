@@ -391,6 +391,10 @@ class ModuleWriter:
         if node.op == "cumulative":
             self._cumulative(node, text, hint, shape)
             return
+        if node.op == "delay" and node.attr("steps") < 0:
+            self.kernels.need("delay/ahead.py")
+            self.assign(node, f"{hint}_ahead", Text(f"ahead({text}, {-node.attr('steps')}, rows)"))
+            return
         self.kernels.need("delay/torch.py")
         if node.op == "delay":
             steps = node.attr("steps")

@@ -426,7 +426,9 @@ class Elaborator:
         b.spreads.update(bound.spreads)
         for axes in bound.spreads.values():
             for axis in axes:
-                b.axes.setdefault(axis, caller.axes[axis] if self.concrete else Size.symbol(axis))
+                if axis != "time":
+                    size = caller.axes[axis] if self.concrete else Size.symbol(axis)
+                    b.axes.setdefault(axis, size)
         for entry in syntax.header:
             name = entry.name.id
             if entry.spread or entry.each:

@@ -17,7 +17,7 @@ from asiarch.analysis.report import Report, check
 from asiarch.codegen.parameters import initial_values
 from asiarch.codegen.reference import Reference
 from asiarch.fuzz.program import Program
-from asiarch.interface import elaborate
+from asiarch.interface import BackendError, elaborate
 from asiarch.ir.domains.cost import Costs
 from asiarch.ir.domains.counts import counted
 from asiarch.ir.domains.ranges import ranges
@@ -313,12 +313,22 @@ def judged(
 ) -> tuple[tuple[str, str] | None, dict[str, str]]:
     """The first failure, and why checks did not judge."""
     left: dict[str, str] = {}
+    from asiarch.laws.ringmode import RingError
+
     for name in names:
         try:
             said = CHECKS[name](case)
         except NotJudged as reason:
             left[name] = str(reason)
             continue
+        except RingError as error:
+            left[name] = str(error)
+            continue
+        except BackendError as error:
+            if "in a loss" in str(error):  # a loss that only the reference knows
+                left[name] = str(error)
+                continue
+            said = str(error)
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
         if said is not None:

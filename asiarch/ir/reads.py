@@ -8,7 +8,7 @@ whole state, stays too, and the classification says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from asiarch.ir import polynomial as P
@@ -20,11 +20,20 @@ from asiarch.ir.node import Node, rebuild, topological
 from asiarch.ir.primitives.expand import expand
 
 
-def normal_reads(function: Function, memo: dict[Node, P.Poly]) -> Function:
-    """The same function with every affine read as a sum of plain ones; `memo` of `polynomial`."""
-    groups = [s for s in schedule(function) if isinstance(s, Group) and len(s.states) == 1]
+def closed(groups: Iterable[Group]) -> dict[Node, P.Poly]:
+    """A memo of `polynomial` for which what is computed on a cycle is an atom: it is the business
+    of that cycle alone how.
+    """
+    return {node: P.atom(node) for group in groups for node in group.nodes}
+
+
+def normal_reads(function: Function) -> Function:
+    """The same function with every affine read as a sum of plain ones."""
+    every = [s for s in schedule(function) if isinstance(s, Group)]
+    groups = [g for g in every if len(g.states) == 1]
     if not groups:
         return function
+    memo = closed(every)
     order = topological(function.roots())
     new: dict[Node, Node] = {}
     for group in groups:

@@ -18,7 +18,7 @@ from asiarch.ir.domains.affine import Affine, Term, Value
 from asiarch.ir.function import Function, StateInfo
 from asiarch.ir.interpreter import Group, schedule
 from asiarch.ir.node import Node, topological
-from asiarch.ir.reads import normal_reads
+from asiarch.ir.reads import closed, normal_reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ class Recurrence:
 
 def recurrences(function: Function) -> list[Recurrence]:
     """The recurrent groups of a flat function, in order of evaluation."""
-    memo: dict[Node, P.Poly] = {}
-    function = normal_reads(function, memo)
+    function = normal_reads(function)
     groups = [s for s in schedule(function) if isinstance(s, Group)]
+    memo = closed(groups)
     return [classify(function, g, memo) for g in groups]
 
 

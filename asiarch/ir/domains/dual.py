@@ -61,8 +61,9 @@ class Terms:
         return x
 
     def cumsum(self, x: Any, dim: int) -> Any:
+        along = np.moveaxis(x, dim, 0)[None]  # the base runs along the second of two axes or more
         return self.base.move(
-            lambda a: np.moveaxis(a, 1, dim), self.base.cumulative("sum", np.moveaxis(x, dim, 1))
+            lambda a: np.moveaxis(a[0], 0, dim), self.base.cumulative("sum", along)
         )
 
     def where_nonzero(self, chosen: Any, x: Any) -> Any:

@@ -13,7 +13,7 @@ PRIMITIVE = Primitive(
     kind="pointwise",
     build=build_pointwise("erf", 1),
     evaluate=lambda domain, node, *values: domain.pointwise(node, *values),
-    float64=lambda np, x: np.vectorize(math.erf, otypes=[float])(x),
+    float64=lambda np, x: np.vectorize(math.erf, otypes=[np.asarray(x).dtype])(x),
     ring=lambda R, x: R.erf(x),
     derivative=(
         lambda A, x, out: A.mul(
