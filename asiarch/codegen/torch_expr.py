@@ -21,6 +21,7 @@ _PRECEDENCE = {"or": 4, "and": 5, "less": 6, "less_equal": 6, "equal": 6, "not_e
                "add": 20, "sub": 20, "mul": 30, "div": 30, "pow": 50, "not": 40}  # fmt: skip
 
 
+_TRUTHS = frozenset({"less", "less_equal", "equal", "not_equal", "and", "or", "not"})
 FULL = frozenset({"input", "state", "delay", "window", "cumulative", "attend", "whole", "loop"})
 """What has its leading dimensions in full; what is computed from it has them too."""
 
@@ -79,6 +80,8 @@ class Expressions:
         found = self.names.get(node)
         if found is not None:
             return found
+        if node.op in _TRUTHS and not self.integers:
+            return Text(f"{self._pointwise(node).atom}.to({self.like}.dtype)")
         match node.op:
             case "size" | "const":
                 return literal(node)
@@ -121,7 +124,8 @@ class Expressions:
         if node.op in ("maximum", "minimum"):
             return self._extreme(node)
         spelling = lookup(node.op).spelling["torch"]
-        parts = [self.fit(a, node.type.axes) for a in node.args]
+        read = self.truth if node.op in ("and", "or", "not") else self.of
+        parts = [self.place(read(a), a.type, node.type.axes) for a in node.args]
         if node.op == "mod" and node.type.positional and not self.integers:
             return self._remainder(node, spelling, parts)
         if precedence == ATOM:
@@ -129,14 +133,15 @@ class Expressions:
             tight = twice or not spelling.rstrip(")").endswith("}")
             texts = [p.atom if tight else p.text for p in parts]
             if node.op == "select":
-                texts = [self._condition(node.args[0], node.type.axes), *self._branches(parts[1:])]
+                chosen = self.place(self.truth(node.args[0]), node.args[0].type, node.type.axes)
+                texts = [chosen.text, *self._branches(parts[1:])]
             elif spelling.startswith("torch.") and node.args[0].op in ("size", "const"):
                 texts[0] = f"{self.like}.new_tensor({texts[0]})"
             return Text(spelling.format(*texts))
         if len(parts) == 1:
             return Text(spelling.format(parts[0].within(precedence)), precedence)
         right = precedence + 1  # floats: (a + b) + c is not a + (b + c)
-        if node.op in ("less", "less_equal", "equal", "not_equal", "and", "or"):
+        if node.op in _TRUTHS:
             return Text(spelling.format(*(p.within(ATOM) for p in parts)), precedence)
         return Text(
             spelling.format(parts[0].within(precedence), parts[1].within(right)), precedence
@@ -164,9 +169,11 @@ class Expressions:
         parts = [self.fit(a, node.type.axes).text for a in (x, y)]
         return Text(f"torch.{node.op}({', '.join(parts)})")
 
-    def _condition(self, node: Node, axes: tuple[str, ...]) -> str:
-        text = self.fit(node, axes)
-        return text.text if node.type.boolean else f"{text.atom} != 0"
+    def truth(self, node: Node) -> Text:
+        """The node as a tensor of truth values; everywhere else it is a number, 0 or 1."""
+        if node.op in _TRUTHS and (node not in self.names or self.integers):
+            return self.of(node) if self.integers else self._pointwise(node)
+        return Text(f"{self.of(node).atom} != 0", 6)
 
     def _branches(self, parts: Sequence[Text]) -> list[str]:
         return [p.text for p in parts]

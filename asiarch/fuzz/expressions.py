@@ -111,6 +111,15 @@ def _select(d: Draw, axes: Axes, depth: int) -> Term:
                 result.open)  # fmt: skip
 
 
+@rule("truth", 0.4)
+def _truth(d: Draw, axes: Axes, depth: int) -> Term:
+    """A comparison as a number."""
+    a, b = d.expr(axes, depth), d.expr(axes, depth)
+    symbol = d.some(["<", "<=", ">", ">=", "==", "!="])
+    compared = total(a, b, symbol)
+    return compared if d.chance(0.2) else product(compared, d.expr(axes, depth))
+
+
 def _condition(d: Draw, axes: Axes, depth: int) -> tuple[str, bool]:
     form = d.some(["values", "positions", "both", "index"])
     if form == "positions":

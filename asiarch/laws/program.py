@@ -105,13 +105,7 @@ def _adjoint(
     with RingMode():
         outputs = _outputs(module(*leaves))
         cotangents = [RingMode.random(tuple(o.shape), generator) for o in outputs]
-        grads = torch.autograd.grad(
-            outputs,
-            [*moving, *named.values()],
-            cotangents,
-            allow_unused=True,
-            materialize_grads=True,
-        )
+        grads = _grads(outputs, [*moving, *named.values()], cotangents)
     names = [f"stream {i}" for i, x in enumerate(leaves) if x.requires_grad] + list(named)
     for _ in range(DRAWS):
         tangents = [RingMode.random(tuple(g.shape), generator) for g in grads]
@@ -122,6 +116,22 @@ def _adjoint(
             wrong = _culprit(function, streams, values, named, grads, cotangents, names, generator)
             return fails(law, f"a gradient is wrong: {wrong}")
     return holds(law, f"outputs and {len(names)} gradients equal in every bit")
+
+
+def _grads(
+    outputs: Sequence[Tensor], leaves: Sequence[Tensor], cotangents: Sequence[Tensor]
+) -> Sequence[Tensor]:
+    """Gradients of the leaves; zero where no output depends on one (truth values have none)."""
+    pairs = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
+    if not pairs or not leaves:
+        return [torch.zeros_like(x) for x in leaves]
+    return torch.autograd.grad(
+        [o for o, _ in pairs],
+        leaves,
+        [c for _, c in pairs],
+        allow_unused=True,
+        materialize_grads=True,
+    )
 
 
 def _inner(pairs: list[tuple[Any, Any]]) -> int:
