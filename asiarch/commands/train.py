@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "train a model on real text"
 BYTES = 256
-DEFAULTS = {"steps": 1000, "batch": 8, "time": 256, "lr": 5e-3, "seed": 0}
+DEFAULTS = {"steps": 1000, "batch": 8, "time": 256, "lr": 5e-3, "seed": 0, "compiled": False}
 PROMPT = b"def "
 SAMPLED = 240
 
@@ -43,6 +43,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lr", type=float, help=f"peak learning rate ({DEFAULTS['lr']:g})")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where checkpoints go")
     parser.add_argument("--resume", type=Path, metavar="FOLDER", help="a checkpoint to go on from")
+    parser.add_argument(
+        "--compile", dest="compiled", action=argparse.BooleanOptionalAction, default=None,
+        help="training steps through torch.compile: slow to begin, for long runs",
+    )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="of torch: cpu (the default), cuda, ...")
 
 

@@ -7,6 +7,7 @@ from asiarch.train.data import Corpus
 from asiarch.train.data import load as load_corpus
 from asiarch.train.errors import (
     CheckpointError,
+    CompilerError,
     DataError,
     DivergedError,
     ModelError,
@@ -20,6 +21,7 @@ from asiarch.train.trainer import Result, train
 __all__ = [
     "Checkpoint",
     "CheckpointError",
+    "CompilerError",
     "Corpus",
     "DataError",
     "DivergedError",

@@ -38,6 +38,7 @@ class Settings:
     lr: float
     seed: int
     data: str
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,5 +19,9 @@ class CheckpointError(TrainError):
     """A checkpoint is missing, damaged, or of another model or run."""
 
 
+class CompilerError(TrainError):
+    """torch.compile failed."""
+
+
 class DivergedError(TrainError):
     """The loss or a gradient stopped being finite."""

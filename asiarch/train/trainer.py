@@ -21,7 +21,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from asiarch.train import checkpoint, evaluate, optimizer
+from asiarch.train import checkpoint, evaluate, fused, optimizer
 from asiarch.train.checkpoint import Checkpoint, Settings
 from asiarch.train.data import Corpus, batch, thinned, windows
 from asiarch.train.errors import CheckpointError, DataError, DivergedError
@@ -54,6 +54,7 @@ class Result:
 @dataclass(slots=True)
 class _Run:
     module: nn.Module
+    forward: fused.Forward
     adamw: torch.optim.AdamW
     corpus: Corpus
     settings: Settings
@@ -81,24 +82,27 @@ def train(
     resume: str | Path | None = None,
     meta: dict[str, Any] | None = None,
     progress: Progress | None = None,
+    compiled: bool = False,
 ) -> Result:
     """Trains the module in place on next bytes and measures it on the held-out files.
 
     A step sees `batch` rows of `time` bytes. With `out`, checkpoints are written there ten times in
     a run, at the end, and on Ctrl-C, which ends the run after the step under way (a second one ends
     it at once). `resume` names a checkpoint of the same settings and text to go on from; `out` is
-    then that folder unless given. `meta` is stored with the checkpoint as it is.
+    then that folder unless given. `meta` is stored with the checkpoint as it is. `compiled`
+    puts the training steps through `torch.compile`; measuring stays without.
 
-    Raises `DataError`, `ModelError`, `CheckpointError`, `DivergedError`; `ValueError` for settings
-    that are not positive.
+    Raises `DataError`, `ModelError`, `CheckpointError`, `CompilerError`, `DivergedError`;
+    `ValueError` for settings that are not positive.
     """
-    settings = Settings(steps, batch, time, lr, seed, data.digest)
+    settings = Settings(steps, batch, time, lr, seed, data.digest, compiled)
     _check_settings(settings, data)
     evaluate.check_model(module)
     folder = out or resume
     held_out = windows(data.held_out, time, EVALUATED_BYTES)
     run = _Run(
         module,
+        fused.compiled(module) if compiled else module,
         optimizer.build(module, lr),
         data,
         settings,
@@ -138,7 +142,8 @@ def _steps(run: _Run, interrupted: threading.Event) -> None:
     settled = (run.done, run.seconds)
     while run.done < settings.steps and not interrupted.is_set():
         began = perf_counter()
-        bits = _one_step(run)
+        with fused.explained():
+            bits = _one_step(run)
         run.seconds += perf_counter() - began
         run.losses.append(bits)
         run.bits = bits if math.isnan(run.bits) else SMOOTHING * run.bits + (1 - SMOOTHING) * bits
@@ -166,7 +171,7 @@ def _one_step(run: _Run) -> float:
     for group in run.adamw.param_groups:
         group["lr"] = optimizer.learning_rate(settings.lr, step, settings.steps)
     run.adamw.zero_grad(set_to_none=True)
-    loss = evaluate.cross_entropy(run.module(ids.to(device)), following.to(device))
+    loss = evaluate.cross_entropy(run.forward(ids.to(device)), following.to(device))
     (loss + auxiliary_loss(run.module)).backward()
     parameters = list(run.module.parameters())
     norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])

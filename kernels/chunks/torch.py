@@ -57,7 +57,8 @@ class Chunks:
     def walk(self, step: Any, state: Tensor, *terms: Tensor, back: bool = False) -> Any:
         """state = step(*terms of a chunk, state), first to last or back: those met, the last."""
         state = state[self.order].flatten(0, 1).to(terms[0].dtype)
-        live, met = state[:0], list[Tensor]()
+        live = state[:0]
+        met: list[Tensor] = []
         parts = list(zip(*(x.split(self.sizes) for x in terms), strict=True))
         for part in parts[::-1] if back else parts:
             if len(live) != len(part[0]):  # documents begin or end here
