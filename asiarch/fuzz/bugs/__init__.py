@@ -1,0 +1,9 @@
+"""Planted bugs, by the part of the compiler that they are in: what a fuzzer must find."""
+
+from __future__ import annotations
+
+from asiarch.fuzz.bug import Bug
+from asiarch.fuzz.bugs.kernels import KERNELS
+from asiarch.fuzz.bugs.normal_form import NORMAL_FORM
+
+BUGS: tuple[Bug, ...] = (*KERNELS, *NORMAL_FORM)
