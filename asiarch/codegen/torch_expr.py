@@ -105,6 +105,8 @@ class Expressions:
             case "dropout":
                 rate = float(node.attr("rate").constant)
                 return Text(f"F.dropout({self.of(node.args[0]).text}, {rate}, self.training)")
+            case "anneal":
+                return self._anneal(node)
             case _ if lookup(node.op).kind == "pointwise":
                 return self._pointwise(node)
             case _:
@@ -386,6 +388,14 @@ class Expressions:
         if len(table.type.axes) == 2:
             return Text(f"F.embedding({self.of(ids).text}, {text.text})")
         return Text(f"{text.atom}[{self.of(ids).text}]")
+
+    def _anneal(self, node: Node) -> Text:
+        self.helpers.add("annealed")
+        ends: list[str] = []
+        for arg in node.args:
+            text = Text(self.whole(arg)) if not arg.type.stream else self.of(arg)
+            ends.append(self.place(text, arg.type, node.type.axes).text)
+        return Text(f"annealed(self, {', '.join(ends)}, {node.attr('length').integer})")
 
     def _draw(self, node: Node) -> Text:
         """A draw for every entry of the parameter that is initialised."""

@@ -149,6 +149,14 @@ HELPERS = {
     """One state for each of `count` queries that share it."""
     return state if state is None else state.repeat_interleave(count, 1)
 ''',
+    "annealed": '''def annealed(part: nn.Module, start: Tensor, end: Tensor, steps: int) -> Tensor:
+    """From start to end over the steps of training that `training_step` counts; in evaluation end.
+    """
+    start, end = torch.broadcast_tensors(start, end)
+    if not part.training:
+        return end
+    return torch.lerp(start, end, (part.training_step / steps).clamp(max=1.0).to(end.dtype))
+''',
     "keep_top": '''def keep_top(x: Tensor, count: int, dim: int) -> Tensor:
     """x where it is among the `count` largest along `dim` (ties: the earlier), 0 elsewhere."""
     order = torch.argsort(x, dim=dim, descending=True, stable=True)

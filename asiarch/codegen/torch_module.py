@@ -145,6 +145,9 @@ class ModuleWriter:
                     self._part_member(tree, step.node)
             for name, member in tree.items():
                 self._member(name, member)
+            if "annealed" in self.expr.helpers:
+                w.line("step = torch.zeros((), dtype=torch.long)")
+                w.line('self.register_buffer("training_step", step, persistent=False)')
             if flat.params and not self.bare:
                 w.line("self.reset_parameters()")
         w.line()

@@ -171,6 +171,7 @@ def _one_step(run: _Run) -> float:
     for group in run.adamw.param_groups:
         group["lr"] = optimizer.learning_rate(settings.lr, step, settings.steps)
     run.adamw.zero_grad(set_to_none=True)
+    tell_step(run.module, step)
     loss = evaluate.cross_entropy(run.forward(ids.to(device)), following.to(device))
     (loss + auxiliary_loss(run.module)).backward()
     parameters = list(run.module.parameters())
@@ -181,6 +182,14 @@ def _one_step(run: _Run) -> float:
     nn.utils.clip_grads_with_norm_(parameters, optimizer.CLIP, norm)
     run.adamw.step()
     return value / math.log(2)
+
+
+def tell_step(module: nn.Module, step: int) -> None:
+    """Tell every part that anneals which step of training this is."""
+    for part in module.modules():
+        known = getattr(part, "training_step", None)
+        if isinstance(known, torch.Tensor):
+            known.fill_(step)
 
 
 def auxiliary_loss(module: nn.Module) -> torch.Tensor | float:

@@ -66,6 +66,7 @@ VALUES = {
     "zeros": "x + zeros[B]()",
     "attend": "attend j where j <= t { score: x[t] @ y[j]  value: x[j] }",
     "dropout": "dropout[0.5](x) * y",
+    "anneal": "anneal(x * y, y, 100) * x + anneal(2, 3, 4)",
 }
 """Where a primitive's call is not its name applied to its operands."""
 
