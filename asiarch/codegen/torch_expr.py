@@ -216,14 +216,14 @@ class Expressions:
         over = node.attr("over")
         left, right = node.args
         if not over:
-            parts = [self.fit(a, node.type.axes).within(30) for a in (left, right)]
-            return Text(" * ".join(parts), 30)
+            first, second = (self.fit(a, node.type.axes) for a in (left, right))
+            return Text(f"{first.within(30)} * {second.within(31)}", 30)
         product = self._matmul(left, right, over, node.type.axes)
         if product is not None:
             return product
         if left.type.axes == right.type.axes and left.type.axes[-len(over) :] == over:
             dims = _dims(left.type, over)
-            inner = f"{self.of(left).within(30)} * {self.of(right).within(30)}"
+            inner = f"{self.of(left).within(30)} * {self.of(right).within(31)}"
             return Text(f"({inner}).sum({dims})")
         return self._einsum(node)
 

@@ -71,6 +71,8 @@ class Pairs(Places):
 
     def ready(self, node: Node) -> str:
         """A score (or a value that takes both tokens): [batch, *axes, queries, keys]."""
+        if node.op in ("size", "const"):
+            return self.whole(node)
         text = self.of(node)
         return text.text if self.layout(node) == "pair" else self.paired(
             text, node, node.type.axes).text  # fmt: skip

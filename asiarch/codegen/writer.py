@@ -85,7 +85,7 @@ def broken(text: str, room: int) -> list[str]:
     inner = ", ".join(items)
     comma = "," if len(items) > 1 or text[start + 1 : end].rstrip().endswith(",") else ""
     if len(inner) <= room - 4:
-        body = [f"    {inner}"]
+        body = [f"    {inner}{comma if len(items) == 1 else ''}"]  # a tuple of one keeps its comma
     else:
         body = list[str]()
         for item in items:
