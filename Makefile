@@ -21,7 +21,10 @@ TORCH_STAMP := $(VENV)/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d' '
 # Two test workers share the cores: one thread each, or they fight over them.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help demo test lint format types contracts docs-code bench gpu-bench env tables oracles clean
+# Fresh programs at every call: the seed is the time in seconds, and it is printed.
+FUZZ_SEED ?= $(shell date +%s)
+
+.PHONY: help demo test fuzz lint format types contracts docs-code bench gpu-bench env tables oracles clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
@@ -31,6 +34,15 @@ demo: env ## check three programs, show emitted code, train two models on real t
 
 test: env ## the whole test suite
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q $(TESTS)
+
+fuzz: env ## three minutes of drawn programs against everything that must hold, with fresh seeds
+	@echo "FUZZ_SEED=$(FUZZ_SEED)"
+	$(ONE_THREAD) $(BIN)/asiarch fuzz --suite C1 --policy non_causal --laws grade,causal --seed $(FUZZ_SEED)000 \
+	  --programs 20000 --seconds 40 --ledger benchmarks/ledger/fuzz.jsonl
+	$(ONE_THREAD) $(BIN)/asiarch fuzz --suite C2 --laws accepted,grade,text,format,range,cost --seed $(FUZZ_SEED)000 \
+	  --programs 20000 --seconds 40 --ledger benchmarks/ledger/fuzz.jsonl
+	$(ONE_THREAD) $(BIN)/asiarch fuzz --suite F1,F2 --laws accepted,ring,float64,float32,laws --seed $(FUZZ_SEED)500 \
+	  --programs 400 --seconds 90 --ledger benchmarks/ledger/fuzz.jsonl
 
 lint: env ## ruff
 	$(BIN)/ruff check .

@@ -34,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ledger", metavar="FILE", help="add a line of JSON about the run")
     parser.add_argument("--suite", default="fuzz", metavar="NAME", help="its name in the ledger")
     parser.add_argument("--replay", metavar="FILE", help="check one file again")
+    parser.add_argument("--distribution", type=int, metavar="N",
+                        help="what N programs consist of, and what is too rare")  # fmt: skip
     parser.add_argument("--show", action="store_true", help="print the program of the seed")
 
 
@@ -41,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     names = _checks(arguments)
     if arguments.replay is not None:
         return _replay(arguments.replay, names, arguments.seed)
+    if arguments.distribution is not None:
+        return _distribution(arguments.seed, arguments.distribution)
     from asiarch.fuzz.campaign import Interrupted
     from asiarch.fuzz.campaign import run as campaign
     from asiarch.fuzz.policy import POLICIES
@@ -88,6 +92,15 @@ def _checks(arguments: argparse.Namespace) -> tuple[str, ...]:
         if name not in CHECKS:
             raise CommandError(f"no check {name!r}; there are {', '.join(CHECKS)}")
     return names
+
+
+def _distribution(seed: int, programs: int) -> int:
+    from asiarch.fuzz.distribution import measure
+
+    found = measure(range(seed, seed + programs))
+    missing = found.missing()
+    print("\n".join([*found.lines(), *(f"too rare: {m}" for m in missing)]))
+    return 1 if missing else 0
 
 
 def _show(seed: int, policy: str) -> int:

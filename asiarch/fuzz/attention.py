@@ -5,7 +5,8 @@ from __future__ import annotations
 from asiarch.fuzz.draw import Draw
 from asiarch.fuzz.term import Term
 
-WEIGHTS = {"softmax": 3.0, "sigmoid": 1.0, "linear": 1.0}
+WEIGHTS = {"softmax": 3.0, "sigmoid": 0.8, "linear": 0.5, "relu2": 0.5, "none": 0.3,
+           "stickbreaking": 0.5}  # fmt: skip
 CONDITIONS = (
     "j <= t",
     "j < t",
@@ -70,6 +71,10 @@ def _score(d: Draw, heads: tuple[str, ...], key: str, weight: str) -> tuple[str,
 
 
 def _value(d: Draw, value: Term) -> str:
+    if d.chance(0.15):
+        other = d.stream(value.axes, 0)
+        return d.some([f"tanh({value.text}[j] - {other.text}[t])",
+                       f"{value.text}[j] * sigmoid({other.text}[t])"])  # fmt: skip
     return d.some([f"{value.text}[j]", f"tanh({value.text}[j])", f"0.5 * {value.text}[j]"])
 
 

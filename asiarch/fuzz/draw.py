@@ -45,12 +45,16 @@ def rule(
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A definition that can be called: formals and results as (mode, axes), names it needs."""
+    """A definition that can be called: formals and results as (mode, axes), names it needs.
+
+    shared: may several calls share its weights? Those of a loop or a branch cannot be.
+    """
 
     name: str
     formals: tuple[tuple[str, tuple[str, ...]], ...]
     results: tuple[tuple[str, ...], ...]
     needs: tuple[str, ...]
+    shared: bool = False
 
 
 @dataclass(slots=True)

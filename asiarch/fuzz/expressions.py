@@ -49,10 +49,10 @@ def _guarded(d: Draw, axes: Axes, depth: int) -> Term:
     form = d.some(
         [
             "exp(min({}, 1))", "exp(-softplus({}))", "log(1 + abs({}))", "sqrt(abs({}) + 0.5)",
-            "clamp({}, -1, 2)", "exp(-abs({}))", "dropout[0.1]({})",
+            "clamp({}, -1, 2)", "exp(-abs({}))", "dropout[0.1]({})", "sin(anneal(2, 1, 10) * {})",
         ]
     )  # fmt: skip
-    return same(x, form.format(x.text))
+    return same(x, form.format(x.tight if "*" in form else x.text))
 
 
 @rule("power", 0.6)
@@ -161,7 +161,7 @@ def _along(d: Draw, axes: Axes, depth: int) -> Term:
         if d.sizes[axis] % 2 or axis not in d.even():
             return same(x, f"rmsnorm[{axis}]({x.text})")
         ordered = (*(a for a in x.axes if a != axis), axis)
-        return call(f"rope[{axis}]({x.text})", ordered, True, open=True)
+        return call(f"rope[{axis}]({x.text})", ordered, True)
     if name in ("rmsnorm", "layernorm") and others and d.chance(0.4):
         return same(x, f"{name}[{axis}, each {d.some(others)}]({x.text})")
     return same(x, f"{name}[{axis}]({x.text})")
@@ -238,7 +238,8 @@ def _split(d: Draw, axes: Axes, depth: int) -> Term:
     rest = tuple(a for a in axes if a not in ("H", "K"))
     if {"H", "K"} <= set(axes) and "D" not in rest:
         x = d.expr((*rest, "D"), depth, seq=True)
-        return call(f"split[D -> H, K]({x.text})", axes, x.seq, open=True)
+        order = [b for a in x.axes for b in (("H", "K") if a == "D" else (a,))]
+        return call(f"split[D -> H, K]({x.text})", order, x.seq)
     return d.leaf(axes)
 
 
@@ -246,7 +247,8 @@ def _split(d: Draw, axes: Axes, depth: int) -> Term:
 def _merge(d: Draw, axes: Axes, depth: int) -> Term:
     rest = tuple(a for a in axes if a != "D")
     x = d.expr((*rest, "H", "K"), depth, seq=True)
-    return call(f"merge[H, K -> D]({x.text})", (*rest, "D"), x.seq, open=True)
+    kept = [a for a in x.axes if a not in ("H", "K")]
+    return call(f"merge[H, K -> D]({x.text})", (*kept, "D"), x.seq)
 
 
 @rule("rename", 0.5, _any)
@@ -258,6 +260,6 @@ def _rename(d: Draw, axes: Axes, depth: int) -> Term:
     renamed = call(f"rename[{axis} -> {fresh}]({x.text})", (), True)
     y = d.leaf((axis,))
     other = call(f"rename[{axis} -> {fresh}]({y.text})", (), True)
-    rest = tuple(a for a in axes if a != axis)
-    inner = call(f"dot[{fresh}]({renamed.text}, {other.text})", rest, True, open=True)
+    rest = [a for a in x.axes if a != axis]
+    inner = call(f"dot[{fresh}]({renamed.text}, {other.text})", rest, True)
     return product(inner, d.leaf((axis,)))

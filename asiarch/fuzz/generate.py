@@ -83,7 +83,9 @@ def _definition(
     header = _header_of(signature + body, sizes, d.used)
     claims = _claims(d)
     text = f"op {name}[{_header(header, sizes)}]{signature} {claims}{{\n{body}\n}}"
-    return text, Signature(name, tuple(formals), tuple(r.axes for r in results), tuple(header))
+    shared = not re.search(r"\b(for|if|share|part\d) ?", body)
+    made = tuple(r.axes for r in results)
+    return text, Signature(name, tuple(formals), made, tuple(header), shared)
 
 
 def _model(

@@ -18,8 +18,8 @@ KINDS = {
     "coupled": 0.6,
     "chain": 0.5,
 }
-DECAYS = {"none": 1.0, "number": 0.5, "scalar": 1.5, "diagonal": 1.5, "elementwise": 0.6}
-ERASES = {"none": 2.0, "delta": 1.5, "free": 0.7, "two": 1.2}
+DECAYS = {"none": 1.4, "number": 0.4, "scalar": 1.0, "diagonal": 2.2, "elementwise": 0.6}
+ERASES = {"none": 2.0, "delta": 1.5, "free": 0.7, "two": 1.8}
 
 
 def draw_state(d: Draw) -> None:

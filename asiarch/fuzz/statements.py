@@ -10,7 +10,7 @@ from asiarch.fuzz.term import Term
 KINDS = {
     "equation": 2.0,
     "state": 1.2,
-    "attend": 0.8,
+    "attend": 1.0,
     "call": 0.8,
     "loop": 0.5,
     "branch": 0.4,
@@ -59,6 +59,16 @@ def any_axes(d: Draw) -> tuple[str, ...]:
 def draw_call(d: Draw, signature: Signature | None = None) -> None:
     """Results of an earlier definition."""
     callee = signature or d.some(d.callable)
+    name = callee.name
+    if callee.shared and d.inner == 1 and d.chance(0.3):
+        name = d.fresh("f")
+        d.write(f"share {name} = {callee.name}")
+        _called(d, callee, name, brackets=False)
+    _called(d, callee, name, brackets=name == callee.name)
+
+
+def _called(d: Draw, callee: Signature, name: str, brackets: bool) -> None:
+    """One call; a shared definition has its brackets where it is shared."""
     d.used.update(callee.needs)
     arguments: list[str] = []
     for mode, axes in callee.formals:
@@ -66,10 +76,10 @@ def draw_call(d: Draw, signature: Signature | None = None) -> None:
             arguments.append(d.param(axes).text)
         else:
             arguments.append(d.expr(axes, 1, seq=True).text)
-    explicit = [a for a in callee.needs if d.chance(0.15) and a != "K"]
-    brackets = f"[{', '.join(f'{a} = {a}' for a in explicit)}]" if explicit else ""
+    explicit = [a for a in callee.needs if brackets and d.chance(0.15) and a != "K"]
+    shown = f"[{', '.join(f'{a} = {a}' for a in explicit)}]" if explicit else ""
     names = [d.fresh("y") for _ in callee.results]
-    d.write(f"{', '.join(names)} = {callee.name}{brackets}({', '.join(arguments)})")
+    d.write(f"{', '.join(names)} = {name}{shown}({', '.join(arguments)})")
     d.scope.extend(Term(n, axes, named=True) for n, axes in zip(names, callee.results, strict=True))
 
 
