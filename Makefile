@@ -21,8 +21,9 @@ TORCH_STAMP := $(VENV)/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d' '
 # Two test workers share the cores: one thread each, or they fight over them.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-# Fresh programs at every call: the seed is the time in seconds, and it is printed.
-FUZZ_SEED ?= $(shell date +%s)
+# Fresh programs at every call: the seed is the time, and it is printed. FUZZ_LEDGER=FILE keeps the figures.
+FUZZ_SEED := $(or $(FUZZ_SEED),$(shell date +%s))
+FUZZ := asiarch fuzz --seed $(FUZZ_SEED)000 --programs 20000 $(if $(FUZZ_LEDGER),--ledger $(FUZZ_LEDGER))
 
 .PHONY: help demo test fuzz lint format types contracts docs-code bench gpu-bench env tables oracles clean
 
@@ -37,12 +38,9 @@ test: env ## the whole test suite
 
 fuzz: env ## three minutes of drawn programs against everything that must hold, with fresh seeds
 	@echo "FUZZ_SEED=$(FUZZ_SEED)"
-	$(ONE_THREAD) $(BIN)/asiarch fuzz --suite C1 --policy non_causal --laws grade,causal --seed $(FUZZ_SEED)000 \
-	  --programs 20000 --seconds 40 --ledger benchmarks/ledger/fuzz.jsonl
-	$(ONE_THREAD) $(BIN)/asiarch fuzz --suite C2 --laws accepted,grade,text,format,range,cost --seed $(FUZZ_SEED)000 \
-	  --programs 20000 --seconds 40 --ledger benchmarks/ledger/fuzz.jsonl
-	$(ONE_THREAD) $(BIN)/asiarch fuzz --suite F1,F2 --laws accepted,ring,float64,float32,laws --seed $(FUZZ_SEED)500 \
-	  --programs 400 --seconds 90 --ledger benchmarks/ledger/fuzz.jsonl
+	$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C1 --policy non_causal --laws grade,causal --seconds 40
+	$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C2 --laws accepted,grade,text,format,range,cost --seconds 40
+	$(ONE_THREAD) $(BIN)/$(FUZZ) --suite F1,F2 --laws accepted,ring,float64,float32,laws --seconds 90
 
 lint: env ## ruff
 	$(BIN)/ruff check .

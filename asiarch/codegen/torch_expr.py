@@ -127,7 +127,7 @@ class Expressions:
             return self._extreme(node)
         spelling = lookup(node.op).spelling["torch"]
         read = self.truth if node.op in ("and", "or", "not") else self.of
-        parts = [self.place(read(a), a.type, node.type.axes) for a in node.args]
+        parts = [self.fitted(read(a), a, node.type.axes) for a in node.args]
         if node.op == "mod" and node.type.positional and not self.integers:
             return self._remainder(node, spelling, parts)
         if precedence == ATOM:
@@ -135,7 +135,7 @@ class Expressions:
             tight = twice or not spelling.rstrip(")").endswith("}")
             texts = [p.atom if tight else p.text for p in parts]
             if node.op == "select":
-                chosen = self.place(self.truth(node.args[0]), node.args[0].type, node.type.axes)
+                chosen = self.fitted(self.truth(node.args[0]), node.args[0], node.type.axes)
                 texts = [chosen.text, *self._branches(parts[1:])]
             elif spelling.startswith("torch.") and node.args[0].op in ("size", "const"):
                 texts[0] = f"{self.like}.new_tensor({texts[0]})"
@@ -184,7 +184,11 @@ class Expressions:
 
     def fit(self, node: Node, axes: tuple[str, ...]) -> Text:
         """The node broadcast against `axes`: permuted, and `None` for each missing axis."""
-        return self.place(self.of(node), node.type, axes)
+        return self.fitted(self.of(node), node, axes)
+
+    def fitted(self, text: Text, node: Node, axes: tuple[str, ...]) -> Text:
+        """The text of a node, broadcast so."""
+        return self.place(text, node.type, axes)
 
     def place(self, text: Text, kind: Type, axes: tuple[str, ...]) -> Text:
         if kind.axes == axes or (not kind.axes and not kind.stream):

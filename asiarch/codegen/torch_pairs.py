@@ -77,11 +77,11 @@ class Pairs(Places):
         return text.text if self.layout(node) == "pair" else self.paired(
             text, node, node.type.axes).text  # fmt: skip
 
-    def fit(self, node: Node, axes: tuple[str, ...]) -> Text:
+    def fitted(self, text: Text, node: Node, axes: tuple[str, ...]) -> Text:
         """The node against `[batch, *axes, queries, keys]` when its user depends on both tokens."""
         if not self.pairing:
-            return Expressions.fit(self, node, axes)
-        return self.paired(self.of(node), node, axes)
+            return Expressions.fitted(self, text, node, axes)
+        return self.paired(text, node, axes)
 
     def _pointwise(self, node: Node) -> Text:
         before, self.pairing = self.pairing, self.layout(node) == "pair"
