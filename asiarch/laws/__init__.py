@@ -4,11 +4,11 @@
 `Verdict`; all tolerances are in `tolerances`.
 """
 
-from asiarch.laws.audit import audit, check
 from asiarch.laws.causality import gradient, length, prefix
 from asiarch.laws.equality import parallel_equals_recurrent
 from asiarch.laws.form import Axes, Form, NoInputs, NotASequence
 from asiarch.laws.inputs import example_inputs
+from asiarch.laws.report import audit, check
 from asiarch.laws.resources import CountOperators, memory, no_loop, saved_bytes
 from asiarch.laws.ringmode import RingError, RingMode
 from asiarch.laws.rows import batch, packing, stepping, streaming

@@ -143,7 +143,8 @@ def _explain(found: _Leak, generator: torch.Generator) -> Witness:
                 after = subject.outputs(one)
                 leak = _Leak(subject, streams, one, token, before, after, found.wide)
                 if leak.seen is not None and not _overflowed(before, after) and leak.real:
-                    named = f" of stream {which[0]}" if len(which) < len(streams) else ""
+                    names = subject.stream_names(len(streams))
+                    named = f" of `{names[which[0]]}`" if len(which) < len(streams) else ""
                     named += f" to values of size {size:g}" if size > 1 else ""
                     return _witness(leak, f"changing token {token}{named}")
     return _witness(found, f"changing tokens {found.p} to {time - 1} together")

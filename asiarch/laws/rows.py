@@ -93,13 +93,17 @@ def _worst(
 def streaming(
     subject: Subject, streams: Streams, tolerance: float, chunk: int | None = None
 ) -> Verdict:
-    """f(x ++ y) = f(x) ++ f_state(y), split at cuts and into many parts."""
+    """f(x ++ y) = f(x) ++ f_state(y), split at cuts, into many parts, and after single tokens."""
     if not subject.has_state:
         return not_applicable("streaming", "forward takes no state and return_state")
     time = streams[0].shape[1]
     whole, worst = subject.outputs(streams), 0.0
     for p in cuts(time, chunk):
-        for parts in ([0, p, time], [0, *range(p % 7 or 7, time, 7), time]):
+        for parts in (
+            [0, p, time],
+            [0, *range(p % 7 or 7, time, 7), time],
+            [0, *range(p, min(p + 3, time)), time],
+        ):
             error = _worst(_in_parts(subject, streams, parts), whole, tolerance)
             worst = max(worst, error.ratio)
             if error.ratio > 1:

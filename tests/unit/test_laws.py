@@ -336,7 +336,7 @@ def test_a_stream_of_several_is_named() -> None:
             return x * gate.amax(1, keepdim=True)
 
     report = check(Two(), (inputs(), inputs()), chunk=16)
-    assert "changing token 1 of stream 1" in str(report["prefix"].witness)
+    assert "changing token 1 of `gate`" in str(report["prefix"].witness)
 
 
 def test_token_ids_are_inputs_too() -> None:
