@@ -5,6 +5,7 @@ arms.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from asiarch.elaborate.builder import Builder
 from asiarch.elaborate.scope import Poison, Quiet, Scope, StateName, Static, Value
@@ -174,7 +175,12 @@ def _bodies(
             same = len(bodies)
             bodies.append(body)
         schedule.append(same)
-    return bodies, tuple(schedule), shared
+    return [_taking_all(f, shared) for f in bodies], tuple(schedule), shared
+
+
+def _taking_all(body: Function, shared: Builder) -> Function:
+    """The body with every outer value that any iteration reads among its inputs."""
+    return replace(body, inputs=tuple(shared.inputs), input_names=tuple(shared.input_names))
 
 
 def _body(
