@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from asiarch.ir import rules
 from asiarch.ir.flatten import flatten
 from asiarch.ir.function import Function, StateInfo
 from asiarch.ir.interpreter import Group, schedule
@@ -44,7 +45,6 @@ class Kernel:
     """
 
     recurrence: Recurrence
-    name: str
     chunk: int
     read: Read | None
     first: bool
@@ -137,8 +137,6 @@ def _carry_delays(flat: Function) -> Function:
     delays = [(n, g) for g in groups for n in g.nodes if n.op == "delay" and n.args[0] in g.nodes]
     if not delays:
         return flat
-    from asiarch.ir.rules import number
-
     states = list(flat.states)
     new: dict[Node, Node] = {}
     for node, _ in delays:
@@ -146,7 +144,7 @@ def _carry_delays(flat: Function) -> Function:
         for _ in range(node.attr("steps")):
             leaf = make("state", (), Type("seq", source.type.axes), name=f"delay.{len(states)}",
                         serial=len(states), of=flat.name)  # fmt: skip
-            states.append(StateInfo(leaf.attr("name"), leaf, number(0), source))
+            states.append(StateInfo(leaf.attr("name"), leaf, rules.number(0), source))
             source = leaf
         new[node] = source
     return _replaced(flat, new, states)
@@ -187,14 +185,32 @@ CHUNK = 64
 """Tokens of a chunk: best or near it for every class on a CPU (benchmarks/cpu_recurrence.py); a
 kernel takes less when no document is as long."""
 
-KERNELS = {
-    "identity": "identity",
-    "scalar": "scalar",
-    "diagonal": "diagonal",
-    "identity+rank1": "identity_rank1",
-    "scalar+rank1": "scalar_rank1",
-    "diagonal+rank1": "diagonal_rank1",
-}
+
+def kernels_of(found: Recurrence, chunk: int) -> list[Kernel]:
+    """A kernel for each read. What reads a state with an erase term along its values, or whole,
+    reads one without: with y = w' R known, u y' is a write like any other.
+    """
+    across = tuple(r for r in found.reads if r.side != "keys")
+    if not across or not any(f.erases for f in found.factors):
+        reads = found.reads or (None,)
+        return [Kernel(found, chunk, read, index == 0) for index, read in enumerate(reads)]
+    (erase,) = found.erases
+    leaf = found.states[0].leaf
+    w = erase.w
+    if erase.decayed and found.decay is not None:
+        w = rules.pointwise("mul", w, found.decay)
+    solved = Read(rules.contract(w, leaf, found.keys), w, True)
+    along = tuple(r for r in found.reads if r.side == "keys")
+    writes = (*found.writes, (erase.u, solved.node))
+    if erase.tied:
+        (k, v), *others = found.writes
+        writes = ((k, rules.pointwise("sub", v, solved.node)), *others)
+    plain = replace(found, cls=found.cls.partition("+")[0], erases=(), writes=writes, reads=across)
+    whole = replace(found, reads=(*along, solved))
+    return [
+        *kernels_of(whole, chunk),
+        *(Kernel(plain, chunk, read, False) for read in across),
+    ]
 
 
 # -- order -----------------------------------------------------------------------------------------
@@ -214,15 +230,12 @@ class _Order:
         if found.kernel and self.loops:
             found = _with_reads(found)
         elif found.kernel:
-            name = KERNELS[found.cls]
-            steps = [
-                Kernel(found, name, self.chunk or CHUNK, read, index == 0)
-                for index, read in enumerate(found.reads or (None,))
-            ]
+            steps = kernels_of(found, self.chunk or CHUNK)
             for step in steps:
                 if step.read is not None:
                     self.provider[step.read.node] = step
-            self.provider.setdefault(found.states[0].update, steps[0])
+            for state in found.states:
+                self.provider.setdefault(state.update, steps[0])
             return
         inside = {*found.group.nodes, *(s.leaf for s in found.states)}
         outside: list[Node] = []
@@ -316,9 +329,20 @@ def needs(step: Step) -> list[Node]:
             return [*step.outside, *(s.initial for s in step.recurrence.states)]
         case Kernel():
             found = step.recurrence
-            out = [n for pair in found.writes for n in pair]
-            for erase in found.erases:
-                out += [erase.w] if erase.tied else [erase.u, erase.w]
+            out: list[Node] = _coupled_needs(found)
+            for factor in found.factors:
+                out += [n for pair in factor.writes for n in pair]
+                for erase in factor.erases:
+                    out += [erase.w] if erase.tied else [erase.u, erase.w]
+                out += [factor.decay] if factor.decay is not None else []
             out += [step.read.q] if step.read is not None else []
-            out += [found.decay] if found.decay is not None else []
             return [*out, *(s.initial for s in found.states)]
+
+
+def _coupled_needs(found: Recurrence) -> list[Node]:
+    if found.coupled is None:
+        return []
+    out = [n for line in found.coupled.matrix for n in line]
+    for row in found.coupled.rows:
+        out += [*row.keys, row.value, row.read]
+    return [n for n in out if n is not None]

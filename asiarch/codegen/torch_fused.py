@@ -157,6 +157,10 @@ HELPERS = {
         return end
     return torch.lerp(start, end, (part.training_step / steps).clamp(max=1.0).to(end.dtype))
 ''',
+    "transposed": '''def transposed(state: Tensor | None) -> Tensor | None:
+    """The state with keys and values exchanged."""
+    return state if state is None else state.mT
+''',
     "keep_top": '''def keep_top(x: Tensor, count: int, dim: int) -> Tensor:
     """x where it is among the `count` largest along `dim` (ties: the earlier), 0 elsewhere."""
     order = torch.argsort(x, dim=dim, descending=True, stable=True)

@@ -14,7 +14,8 @@ from fractions import Fraction
 from asiarch.ir import polynomial as P
 from asiarch.ir import rules
 from asiarch.ir.domains.affine import Affine, Term, Value
-from asiarch.ir.function import Function, StateInfo
+from asiarch.ir.forms import cuts
+from asiarch.ir.function import Function
 from asiarch.ir.interpreter import Group, schedule
 from asiarch.ir.node import Node, rebuild, topological
 from asiarch.ir.primitives.expand import expand
@@ -29,11 +30,10 @@ def closed(groups: Iterable[Group]) -> dict[Node, P.Poly]:
 
 def normal_reads(function: Function) -> Function:
     """The same function with every affine read as a sum of plain ones."""
-    every = [s for s in schedule(function) if isinstance(s, Group)]
-    groups = [g for g in every if len(g.states) == 1]
+    groups = [s for s in schedule(function) if isinstance(s, Group)]
     if not groups:
         return function
-    memo = closed(every)
+    memo = closed(groups)
     order = topological(function.roots())
     new: dict[Node, Node] = {}
     for group in groups:
@@ -42,19 +42,21 @@ def normal_reads(function: Function) -> Function:
 
 
 def _of_group(group: Group, order: list[Node], memo: dict[Node, P.Poly]) -> dict[Node, Node]:
-    """Reads of one state that are no plain contraction, and what they are."""
-    (state,) = group.states
-    analysis = Affine(frozenset({state.leaf}), memo)
+    """Reads of states that are no plain contraction, and what they are."""
+    leaves = frozenset(s.leaf for s in group.states)
+    analysis = Affine(leaves, memo)
     values = analysis.group(group)
-    if values.get(state.update) is None:
+    if any(values.get(s.update) is None for s in group.states) and not _composed(group):
         return {}
-    values[state.update] = {Term(state.update, (), (), ()): Fraction(1)}
-    inside = {*group.nodes, state.leaf}
+    for state in group.states:
+        values[state.update] = {Term(state.update, (), (), ()): Fraction(1)}
+    inside = {*group.nodes, *leaves}
+    ends = {*leaves, *(s.update for s in group.states)}
     new: dict[Node, Node] = {}
     for node in order:
         if node in inside or not any(a in values for a in node.args):
             continue
-        if not _plain(node, state):
+        if not _plain(node, ends):
             value = analysis.node(node, values)
             form = _contraction(node, value) if value is not None else None
             if form is None:
@@ -65,9 +67,13 @@ def _of_group(group: Group, order: list[Node], memo: dict[Node, P.Poly]) -> dict
     return new
 
 
-def _plain(node: Node, state: StateInfo) -> bool:
+def _composed(group: Group) -> bool:
+    """Is the update one of several factors, too long to be multiplied out?"""
+    return len(group.states) == 1 and len(cuts(group.states[0], group)) > 1
+
+
+def _plain(node: Node, ends: set[Node]) -> bool:
     """A contraction of the state itself with a query that is in normal form, or a scaled one."""
-    ends = (state.update, state.leaf)
     if node.op != "contract" or node.args[0] in ends or node.args[1] not in ends:
         return False
     query = node.args[0]

@@ -8,7 +8,8 @@ from torch import Tensor
 
 def inverse(lower: Tensor) -> Tensor:
     """(I + lower)^-1 of [N, C, C] read below the diagonal: rows of 8 x 8 blocks, these by rows."""
-    count, size, b = len(lower), lower.shape[1], 8 if lower.shape[1] > 8 else 1
+    count, size = lower.shape[:2]
+    b = 8 if size > 8 and size % 8 == 0 else 1
     result = torch.eye(size).to(lower).repeat(count, 1, 1)
     if b > 1:
         shape = count, size // b, b, size // b, b

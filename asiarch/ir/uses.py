@@ -1,0 +1,111 @@
+"""What the rest of a program reads of a group of states: contractions along its axes, or all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asiarch.ir import polynomial as P
+from asiarch.ir import rules
+from asiarch.ir.domains.affine import Value
+from asiarch.ir.function import Function, StateInfo
+from asiarch.ir.interpreter import Group
+from asiarch.ir.node import Node, topological
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """`node` is the contraction of q over `over` with the state after (or before: `pre`) the
+    token. `target` is what the node takes from the state's cycle; `over` () takes it whole.
+    """
+
+    node: Node
+    q: Node
+    over: tuple[str, ...]
+    pre: bool
+    target: Node
+    state: int = 0
+
+    def whole(self) -> Use:
+        """The same with the contraction left to whoever reads the state."""
+        return Use(self.target, rules.number(1), (), self.pre, self.target, self.state)
+
+
+def uses(
+    function: Function, group: Group, values: dict[Node, Value | None]
+) -> tuple[list[Use], str]:
+    """Every use of the group outside of it; a note where one is no read of a state."""
+    leaves = {s.leaf: n for n, s in enumerate(group.states)}
+    inside = {*group.nodes, *leaves}
+    ends = {s.update: n for n, s in enumerate(group.states)} | leaves
+    found: dict[Node, Use] = {}
+    for node in topological(function.roots()):
+        if node in inside:
+            continue
+        touched = [a for a in node.args if a in inside]
+        if not touched:
+            continue
+        use = _contraction(node, touched, group.states, values)
+        if use is not None:
+            found[node] = use
+            continue
+        for target in touched:
+            whole = _whole(target, ends, leaves, values)
+            if whole is None:
+                return [], f"`{node.op}` reads a term of the update"
+            found[target] = whole
+    for node in {*function.outputs, *function.losses} & inside:
+        if node not in ends:
+            return [], "a term of the update is a result"
+        found[node] = Use(node, rules.number(1), (), node in leaves, node, ends[node])
+    if any(s.update in inside for s in function.states if s.leaf not in leaves):
+        return [], "another state starts from a term of the update"
+    return list(found.values()), ""
+
+
+def _contraction(
+    node: Node,
+    touched: list[Node],
+    states: tuple[StateInfo, ...],
+    values: dict[Node, Value | None],
+) -> Use | None:
+    """A contraction of a state (or of a decayed one) with what does not depend on it."""
+    if len(touched) != 1 or node.op != "contract":
+        return None
+    target = touched[0]
+    query = node.args[1] if node.args[0] is target else node.args[0]
+    over = tuple(sorted(node.attr("over")))
+    for n, state in enumerate(states):
+        if target is state.update:
+            return None if _maps(query, state) else Use(node, query, over, False, target, n)
+    value = values.get(target)
+    if value is None or len(value) != 1:
+        return None
+    ((term, coefficient),) = value.items()
+    n = next((n for n, s in enumerate(states) if s.leaf is term.leaf), None)
+    if n is None or term.over or _maps(query, states[n]):
+        return None
+    scale = P.build({term.scale: coefficient})
+    if set(scale.type.axes) - set(over) - set(query.type.axes):
+        return None
+    return Use(node, rules.pointwise("mul", query, scale), over, True, target, n)
+
+
+def _whole(
+    target: Node, ends: dict[Node, int], leaves: dict[Node, int], values: dict[Node, Value | None]
+) -> Use | None:
+    """The state itself, or a contraction with it that stands on its cycle."""
+    if target in ends:
+        return Use(target, rules.number(1), (), target in leaves, target, ends[target])
+    value = values.get(target)
+    if value is not None and len(value) == 1:
+        ((term, coefficient),) = value.items()
+        if term.leaf in leaves and term.over:
+            monomial = P.factors(term.weight, term.scale)
+            query = P.build({monomial: coefficient})
+            return Use(target, query, term.over, True, term.leaf, leaves[term.leaf])
+    return None
+
+
+def _maps(query: Node, state: StateInfo) -> bool:
+    """Is it a learnt map of the state to new axes? Then the state is read whole, mapped after."""
+    return not query.type.stream and not set(query.type.axes) <= set(state.leaf.type.axes)

@@ -1,0 +1,1 @@
+"""Several factors of one token, in the order in which they act."""

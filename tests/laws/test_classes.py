@@ -1,0 +1,75 @@
+"""Every class of recurrence: the class is the expected one, its module equals the token loop and
+obeys every law, and it loops over tokens only where its table says so."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from asiarch import laws
+from asiarch.ir.recurrence import recurrences
+from asiarch.laws.program import exact, real, single
+from asiarch.laws.resources import no_loop
+from asiarch.laws.subject import Subject
+
+from .classes import CLASSES
+from .programs import Program, compiled, flat, inputs, streams
+
+LAWS = {"prefix", "length", "batch", "streaming", "stepping", "packing"}
+ALL = pytest.mark.parametrize("program", CLASSES, ids=str)
+
+
+@ALL
+def test_the_class_is_the_expected_one(program: Program) -> None:
+    found = recurrences(flat(program))
+    expected = CLASSES[program]
+    assert {r.states[0].name: r.cls for r in found} == expected.classes
+    loops = {r.states[0].name: r.note for r in found if not r.kernel}
+    assert set(loops) == set(expected.loops)
+    assert all(loops.values())
+    table: dict[str, Any] = compiled(program).schedule["recurrences"]
+    assert {v["class"] for v in table.values()} == set(expected.classes.values())
+
+
+@pytest.mark.parametrize("time", [1, 21])
+@ALL
+def test_exact(program: Program, time: int) -> None:
+    verdict = exact(flat(program), compiled(program, 8), time=time)
+    assert verdict.ok, str(verdict)
+
+
+@ALL
+def test_floats(program: Program) -> None:
+    given = streams(program, 2, 150)
+    for oracle in (real, single):
+        verdict = oracle(flat(program), compiled(program), given)
+        assert verdict.ok, str(verdict)
+
+
+@ALL
+def test_laws(program: Program) -> None:
+    report = laws.check(compiled(program, 16), inputs(program, 40), chunk=16, ring=True)
+    assert report.ok, str(report)
+    assert {v.law for v in report.verdicts if v.ok} >= LAWS | {
+        f"{x}, ring" for x in LAWS - {"prefix"}
+    }
+
+
+@pytest.mark.parametrize("program", [p for p, e in CLASSES.items() if not e.loops], ids=str)
+def test_no_loop_over_tokens(program: Program) -> None:
+    """4096 tokens for each kernel call: two of them may dispatch twice as much; so may one whose
+    token is four factors."""
+    text = compiled(program).emitted_source
+    calls = re.findall(r", (?:rows|substeps.rows, (\d+).), \d+", text)
+    tokens = 4096 * sum(-(-int(steps or 1) // 2) for steps in calls)
+    verdict = no_loop(Subject(compiled(program)), inputs(program, 64), tokens, 32)
+    print(program, verdict)
+    assert verdict.ok, str(verdict)
+
+
+@pytest.mark.parametrize("program", [p for p, e in CLASSES.items() if not e.loops], ids=str)
+def test_memory_is_linear_in_the_tokens(program: Program) -> None:
+    verdict = laws.memory(Subject(compiled(program)), inputs(program, 64), (512, 1024, 2048))
+    assert verdict.ok, str(verdict)
