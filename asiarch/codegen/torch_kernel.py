@@ -77,7 +77,7 @@ def _zero(start: Node) -> bool:
 
 
 def _carried(module: ModuleWriter, found: Recurrence, state: StateInfo, extra: Axes) -> str:
-    """The given state, else the one that documents start with; one for each query that shares it."""
+    """The given state, else the one that documents start with, for each query that shares it."""
     start = "" if _zero(state.initial) else f", {initial(module, found, state, 'rows.count')}"
     text = f'state.get("{state.name}"{start})'
     if extra:

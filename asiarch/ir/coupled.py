@@ -1,6 +1,7 @@
 """Several states of one shape that feed each other, and several erase terms of one state at once:
 
-    Z_t[p] = sum_i P_t[p, i] Z_{t-1}[i] + sum_n k_t[n, p] y_t[n]'      y_t[n] = v_t[n] - w_t[n]' Z_{t-1}[s_n]
+    Z_t[p] = sum_i P_t[p, i] Z_{t-1}[i] + sum_n k_t[n, p] y_t[n]'
+    y_t[n] = v_t[n] - w_t[n]' Z_{t-1}[s_n]
 
 Terms that are written along the same keys of all states are one row, whatever they write.
 """
@@ -37,7 +38,7 @@ class _Row:
 
 
 def coupled(function: Function, group: Group, values: dict[Node, Value | None]) -> Recurrence:
-    """The normal form of states whose updates are affine in all of them; a note if there is none."""
+    """The normal form of states with updates affine in all of them; a note if there is none."""
     forms = [form_of(u) for s in group.states if (u := values.get(s.update)) is not None]
     axes = group.states[0].leaf.type.axes
     found, problem = uses(function, group, values)

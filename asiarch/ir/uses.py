@@ -1,4 +1,4 @@
-"""What the rest of a program reads of a group of states: contractions along its axes, or all of it."""
+"""What the rest of a program reads of a group of states: contractions along axes, or all of it."""
 
 from __future__ import annotations
 

@@ -17,6 +17,8 @@ class Mixed(torch.autograd.Function):
     """Z_t = P_t Z_{t-1} + k_t' y_t, y_t = v_t - w_t Z_{t-1}, rows of N per token. From Z, a chunk:
 
     (I + lower) Y = V - w Z        O = scores Y + q Z        Z' = total Z + k' Y
+
+    With Y = u + w Z solved, Z' = k' u + (total + k' w) Z: one product for each chunk in sequence.
     """
 
     @staticmethod
@@ -25,10 +27,8 @@ class Mixed(torch.autograd.Function):
             scores, lower, q, w, k, total = local(chunks, *inputs)
             solve = inverse(lower)
             u, w = solve @ chunks.split(v).flatten(1, 2), -solve @ w
-            before, last = chunks.walk(
-                lambda u, w, k, t, s: torch.baddbmm(t @ s, k, torch.baddbmm(u, w, s)),
-                *(state, u, w, k.mT, total),
-            )
+            step = k.mT @ u, torch.baddbmm(total, k.mT, w)
+            before, last = chunks.walk(torch.baddbmm, state, *step)
             o = torch.baddbmm(scores @ torch.baddbmm(u, w, before), q, before)
             return chunks.join(o, v), last, before
 
@@ -48,11 +48,8 @@ class Mixed(torch.autograd.Function):
             solve, d_o = inverse(lower), chunks.split(d_o)
             u, w = solve @ chunks.split(v).flatten(1, 2), -solve @ w
             d_y = scores.mT @ d_o
-            after, d_state = chunks.walk(
-                lambda y, k, w, t, n, d: torch.baddbmm(t @ d + n, w, torch.baddbmm(y, k, d)),
-                *(d_last, d_y, k, w.mT, total.mT, q.mT @ d_o),
-                back=True,
-            )
+            step = torch.baddbmm(q.mT @ d_o, w.mT, d_y), torch.baddbmm(total.mT, w.mT, k)
+            after, d_state = chunks.walk(torch.baddbmm, d_last, *step, back=True)
             y, d_v = torch.baddbmm(u, w, before), solve.mT @ torch.baddbmm(d_y, k, after)
             d_scores = d_o @ y.mT, (-d_v @ y.mT).tril(-1)
             d_reads = d_o @ before.mT, -d_v @ before.mT, y @ after.mT
