@@ -7,8 +7,8 @@ from asiarch.fuzz.bug import Bug
 KERNELS = (
     Bug("chunk_forgets", "lost carry", "kernels/chunks/torch.py",
         "live = step(*part, live)", "live = step(*part, state[: len(live)])"),
-    Bug("padding_erases", "wrong padding", "kernels/scalar/torch.py",
-        "chunks.split(a, 1.0)", "chunks.split(a)"),
+    Bug("padding_erases", "wrong padding", "kernels/elementwise/vector.py",
+        "given = chunks.split(a, 1.0), ", "given = chunks.split(a), "),
     Bug("first_read_of_a_chunk", "wrong read point", "kernels/scalar/torch.py",
         "pad(start[:, :-1], (0, 0, 1, 0), value=1.0)", "pad(start[:, :-1], (0, 0, 1, 0))"),
     Bug("own_write_decays", "decay too early", "kernels/diagonal/torch.py",
