@@ -67,16 +67,9 @@ class Body:
         """Does the value depend on the attending token?"""
         return self.layouts[self.function.outputs[2]] in ("t", "pair")
 
-    @property
-    def product(self) -> bool:
-        """Is everything on pairs of tokens products and pointwise steps?"""
-        return form(self.function)["form"] == "product"
-
 
 def print_attend(module: ModuleWriter, node: Node) -> None:
     """The block function, the keys with their caches, and the call."""
-    if node.attr("keep") is not None:
-        raise Unsupported("`keep:` in `attend`")
     body = Body.of(module, node)
     low = reach(module, node)
     suffix = module.kernels.need(
@@ -111,7 +104,8 @@ def form(body: Function) -> dict[str, str]:
     """What runs for an attend body, and why, as `module.schedule` says it."""
     layouts = layouts_of(body)
     wide = layouts[body.outputs[2]] in ("t", "pair")
-    if is_product([body.outputs[1], *([body.outputs[2]] if wide else [])], layouts):
+    _, score, value, *more = body.outputs
+    if is_product([score, *more, *([value] if wide else [])], layouts):
         note = "values that depend on both tokens are made for every pair" if wide else ""
         return {"form": "product", "note": note}
     return {
@@ -127,23 +121,23 @@ def _print_weigh(module: ModuleWriter, body: Body) -> None:
     locals_ = [names.fresh(n if n not in ("t", "j") else f"{n}_") for _, n, _ in body.reads]
     like = locals_[0] if locals_ else f"self.{flat.params[0].path}" if flat.params else "t.double()"
     narrow = Pairs(flat, like=like, helpers=module.expr.helpers, layouts=body.layouts)
-    wide: Pairs | Spread = narrow
-    if not body.product:
-        wide = Spread(flat, like=like, helpers=module.expr.helpers)
+    spread = Spread(flat, like=like, helpers=module.expr.helpers)
     marks = {"t": "[:, :, None]", "j": "[:, None]", "tensor": ""}
     for (leaf, _, _), local in zip(body.reads, locals_, strict=True):
         narrow.names[leaf] = Text(local)
-        if wide is not narrow:
-            wide.names[leaf] = Text(f"{local}{marks[body.layouts[leaf]]}")
-    with w.block(
-        f"def {body.weigh}({', '.join(f'{p}: Tensor' for p in ('t', 'j', *locals_))}) -> Any:"
-    ):
-        condition, score, value, *sink = body.function.outputs
-        weighed = _weighed(body.node.attr("weight"), wide.ready(score))
-        last = wide.ready(value) if body.wide else narrow.whole(value)
+        spread.names[leaf] = Text(f"{local}{marks[body.layouts[leaf]]}")
+
+    def ready(node: Node, axes: tuple[str, ...]) -> str:
+        return (narrow if is_product([node], body.layouts) else spread).ready(node, axes)
+
+    inputs = ", ".join(f"{p}: Tensor" for p in ("t", "j", *locals_))
+    with w.block(f"def {body.weigh}({inputs}) -> Any:"):
+        condition, score, value, *more = body.function.outputs
+        axes = score.type.axes
+        weighed = _weighed(body.node.attr("weight"), ready(score, axes))
+        last = ready(value, value.type.axes) if body.wide else narrow.whole(value)
         parts = [weighed, narrow.whole_number(condition).text, last]
-        if body.node.attr("sink"):
-            parts.append(wide.ready(sink[0]))
+        parts += [ready(node, axes) for node in more]
         line = f"return {', '.join(parts)}"
         if len(line) <= w.room:
             w.line(line)
@@ -172,7 +166,8 @@ def _print_call(module: ModuleWriter, body: Body, low: int | None, suffix: str) 
     place = module.state_key(f"{hint}.t", "torch.zeros(batch, dtype=torch.long)")
     name = module.names.fresh("keys")
     held = "0" if low is not None else _held(body, keys, place)
-    w.line(f'{name} = Keys(rows, {low}, state.get("{place}"), {held}, {body.numbers})')
+    options = f"{body.numbers}{_keep(module, body)}"
+    w.line(f'{name} = Keys(rows, {low}, state.get("{place}"), {held}, {options})')
     texts: list[str] = []
     for _, _, arg in body.attended:
         text = expr.whole_stream(arg, lead)
@@ -195,6 +190,17 @@ def _print_call(module: ModuleWriter, body: Body, low: int | None, suffix: str) 
     module.expr.names[body.node] = Text(output)
 
 
+def _keep(module: ModuleWriter, body: Body) -> str:
+    """The argument that says which of the allowed keys stay."""
+    count, block = body.node.attr("keep"), body.node.attr("block")
+    if count is None:
+        return ""
+    module.kernels.need("attend/chosen.py")
+    module.kernels.helpers.add("partial")
+    size = None if block is None else block.integer
+    return f", keep=partial(chosen, count={count.integer}, block={size})"
+
+
 def _held(body: Body, keys: dict[int, str], place: str) -> str:
     """How many keys a state holds of each document."""
     if not body.attended:  # positions alone are attended to
@@ -210,7 +216,8 @@ def _bare_call(module: ModuleWriter, body: Body, suffix: str) -> None:
     module.writer.line(f"ramp = torch.arange({lead}.shape[1], device={lead}.device)")
     given = ["ramp[None, :, None]", "ramp[None, None]", *streams, *plain]
     pairs = f"{body.weigh}({', '.join(given)})"
-    module.assign(body.node, body.hint, Text(f'attend{suffix}("{_equation(body)}", *{pairs})'))
+    call = f'attend{suffix}("{_equation(body)}", *{pairs}{_keep(module, body)})'
+    module.assign(body.node, body.hint, Text(call))
 
 
 def _tuple(items: list[str]) -> str:

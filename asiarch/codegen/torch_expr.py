@@ -262,8 +262,9 @@ class Expressions:
         return Text(f"({left} @ {right}.flatten(1)).unflatten(-1, {self.sizes(rest)})")
 
     def _einsum(self, node: Node) -> Text:
-        letters = letters_of([*node.args[0].type.axes, *node.args[1].type.axes])
-        lead = "bt"[: self.lead]
+        lead = "btj"[: self.lead]
+        axes = [*node.args[0].type.axes, *node.args[1].type.axes]
+        letters = letters_of(axes, max("bt", lead, key=len))
 
         def names(kind: Type) -> str:
             return (lead if kind.stream else "") + "".join(letters[a] for a in kind.axes)

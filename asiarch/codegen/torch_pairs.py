@@ -69,13 +69,14 @@ class Pairs(Places):
                 return self._pair_reduce(node)
         return Places.of(self, node)
 
-    def ready(self, node: Node) -> str:
-        """A score (or a value that takes both tokens): [batch, *axes, queries, keys]."""
-        if node.op in ("size", "const"):
+    def ready(self, node: Node, axes: tuple[str, ...]) -> str:
+        """A score, or a value that takes both tokens: [batch, *axes, queries, keys]."""
+        if self.layout(node) == "tensor" and not node.type.axes:
             return self.whole(node)
         text = self.of(node)
-        return text.text if self.layout(node) == "pair" else self.paired(
-            text, node, node.type.axes).text  # fmt: skip
+        if self.layout(node) == "pair" and node.type.axes == axes:
+            return text.text
+        return self.paired(text, node, axes).text
 
     def fitted(self, text: Text, node: Node, axes: tuple[str, ...]) -> Text:
         """The node against `[batch, *axes, queries, keys]` when its user depends on both tokens."""
@@ -158,16 +159,16 @@ class Spread(Places):
 
     lead: int = 3
 
-    def ready(self, node: Node) -> str:
+    def ready(self, node: Node, axes: tuple[str, ...]) -> str:
         """[batch, *axes, queries, keys]."""
         if not node.type.axes and not node.type.stream:
             return self.whole(node)
-        text = self.spread(self.of(node), node.type, node.type.axes).atom
+        text = self.place(self.of(node), node.type, axes).atom
         if not node.type.stream:
             return f"{text}[..., None, None]"
-        if not node.type.axes:
+        if not axes:
             return text
-        order = ", ".join(map(str, [0, *range(3, 3 + len(node.type.axes)), 1, 2]))
+        order = ", ".join(map(str, [0, *range(3, 3 + len(axes)), 1, 2]))
         return f"{text}.permute({order})"
 
 

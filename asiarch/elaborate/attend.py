@@ -60,6 +60,12 @@ def elaborate_attend(b: Builder, e: ast.Attend) -> Node:
     if sink is not None and not set(sink.type.axes) <= set(score.type.axes):
         b.fail("E0203", f"the sink has {rules.show(sink.type.axes)}, the score "
                f"{rules.show(score.type.axes)}", fields["sink"].span)  # fmt: skip
+    if keep is not None and not set(keep.type.axes) <= set(score.type.axes):
+        b.fail("E0203", f"`keep:` has {rules.show(keep.type.axes)}, the score "
+               f"{rules.show(score.type.axes)}", fields["keep"].span)  # fmt: skip
+    if sink is not None and weight != "softmax":
+        b.fail("E0221", f"`sink:` stands beside the weights of a softmax; `{weight}` has none",
+               fields["sink"].span)  # fmt: skip
     return make(
         "attend",
         inner.captures,
@@ -118,10 +124,16 @@ def _keep(
     count = block = None
     for slot in e.brackets.slots:
         size = static_size(b, b.single(slot), "a number of tokens")
+        if slot.name not in (None, "block") or (size.integer is not None and size.integer < 1):
+            b.fail(
+                "E0221", "`top` takes a number of tokens, at least 1, and `block = b`", slot.span
+            )
         if slot.name == "block":
             block = size
         else:
             count = size
+    if count is None or len(e.brackets.slots) > 1 + (block is not None):
+        b.fail("E0221", "`keep:` is `top[n](e)` or `top[n, block = b](e)`", e.span)
     return inner.expression(e.arguments[0].value), count, block
 
 

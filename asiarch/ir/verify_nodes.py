@@ -312,6 +312,8 @@ def _attend(function: Function, node: Node) -> Iterator[str]:
     condition, score, value = body.outputs[:3]
     if condition.type.axes or not condition.type.boolean or not condition.type.positional:
         yield f"its condition is {condition.type}, not a truth of positions"
+    if not all(set(n.type.axes) <= set(score.type.axes) for n in body.outputs[3:]):
+        yield "its sink or what it keeps by has axes that the score lacks"
     own = tuple(a for a in score.type.axes if a not in value.type.axes)
     yield from _same("has axes", node.type.axes, own + value.type.axes)
 

@@ -30,14 +30,20 @@ class Keys:
     """The attended tokens of a row: what a state holds of each document, then its own tokens.
 
     reach: how far back a query looks (tokens), None for everything. numbers: the most that a
-    score makes of a pair of tokens. t, j: positions in the document; blocks: (first query, end,
-    first key, end).
+    score makes of a pair of tokens. keep: which of the allowed keys stay. t, j: positions in the
+    document; blocks: (first query, end, first key, end).
     """
 
     def __init__(
-        self, rows: Rows, reach: int | None, start: Tensor | None, held: int, numbers: int = 1
+        self,
+        rows: Rows,
+        reach: int | None,
+        start: Tensor | None,
+        held: int,
+        numbers: int = 1,
+        keep: Callable[..., Tensor] | None = None,
     ) -> None:
-        self.rows, self.reach = rows, reach
+        self.rows, self.reach, self.keep = rows, reach, keep
         self.count = 0 if start is None else held if reach is None else reach
         device = rows.pos.device
         start = torch.zeros(rows.count, dtype=torch.long, device=device) if start is None else start
@@ -97,12 +103,17 @@ def meet(weigh: Callable[..., Any], keys: Keys, block: Any, parts: Any) -> tuple
     score, allowed, *rest = weigh(t, j, *parts)
     allowed = allowed & real
     shape = len(allowed), *(1,) * (score.dim() - 3), *allowed.shape[1:]
-    return (score, *rest), allowed.reshape(shape)
+    allowed = allowed.reshape(shape)
+    if keys.keep is not None:
+        *rest, worth = rest
+        allowed = keys.keep(worth, allowed, j)
+    return (score, *rest), allowed
 
 
 def answered(x: Tensor, allowed: Tensor) -> Tensor:
     """x [B, queries, ...] with 0 for the queries without keys."""
-    some = allowed.any(-1).flatten(1)
+    some = allowed.any(-1)
+    some = some.view(len(some), -1, some.shape[-1])[:, 0]  # alike for all that a query asks
     return torch.where(some.view(*some.shape, *(1,) * (x.dim() - 2)), x, 0.0)
 
 

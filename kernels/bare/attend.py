@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -10,9 +12,19 @@ SOFTMAX = True
 STICK = False
 
 
-def attend(equation: str, score: Tensor, allowed: Tensor, value: Tensor, *sink: Tensor) -> Tensor:
+def attend(
+    equation: str,
+    score: Tensor,
+    allowed: Tensor,
+    value: Tensor,
+    *sink: Tensor,
+    keep: Callable[..., Tensor] | None = None,
+) -> Tensor:
     """Weighted sums of values over the tokens allowed; none allowed gives 0."""
     cover = allowed.reshape(len(allowed), *(1,) * (score.dim() - 3), *allowed.shape[1:])
+    if keep is not None:
+        j = torch.arange(cover.shape[-1], device=cover.device)[None, None]
+        cover = keep(sink[-1], cover, j)
     weights = score.masked_fill(~cover, 0.0)
     if STICK:
         left = torch.sigmoid(-score).masked_fill(~cover, 1.0).flip(-1).cumprod(-1).flip(-1)

@@ -11,15 +11,16 @@ op {name}[D, H, K = D / H](x: Seq[D]) -> Seq[H, K] where causal {{
 """
 
 
-def _op(name: str, body: str) -> str:
+def op(name: str, body: str) -> str:
+    """A program of one op whose body has q, k, v of axes H, K and f of H."""
     return f"{HEAD.format(name=name)}{body}\n}}\n"
 
 
-STICK = _op("stick", """
+STICK = op("stick", """
   return attend j where j < t { weight: stickbreaking  score: q[t] @ k[j] / sqrt(K)  value: v[j] }
 """)  # fmt: skip
 
-HOLES = _op("holes", """
+HOLES = op("holes", """
   return attend j where j <= t and (t - j) % 4 == 0 and (j < 4 or t - 9 < j) and not j == 2 {
     weight: relu2
     score: (q[t] @ k[j]) * f[t] / sqrt(K) - (t - j)
@@ -27,7 +28,7 @@ HOLES = _op("holes", """
   }
 """)  # fmt: skip
 
-NEURAL = _op("neural", """
+NEURAL = op("neural", """
   param w[K] ~ normal(1)
   F = cumsum[time](log(sigmoid(f)))
   return attend j where j <= t {
@@ -37,7 +38,7 @@ NEURAL = _op("neural", """
   }
 """)  # fmt: skip
 
-PATTERN = _op("pattern", """
+PATTERN = op("pattern", """
   s = sum[K](q)
   return attend j where t - j < 7 and j <= t and t % 3 == j % 3 {
     score: softmax[K](q[t] + k[j]) @ k[j]
@@ -46,7 +47,15 @@ PATTERN = _op("pattern", """
   }
 """)  # fmt: skip
 
-KERNEL = _op("kernel", """
+TOP = op("top", """
+  return attend j where j <= t {
+    score: q[t] @ k[j] / sqrt(K)
+    value: v[j]
+    keep: top[2, block = 3](q[t] @ k[j])
+  }
+""")  # fmt: skip
+
+KERNEL = op("kernel", """
   return attend j where j <= t {
     weight: sigmoid
     score: exp(-sum[K]((q[t] - k[j])^2)) - max(f[t], f[j])
@@ -54,4 +63,11 @@ KERNEL = _op("kernel", """
   }
 """)  # fmt: skip
 
-TEXTS = {"stick": STICK, "holes": HOLES, "neural": NEURAL, "pattern": PATTERN, "kernel": KERNEL}
+TEXTS = {
+    "stick": STICK,
+    "holes": HOLES,
+    "neural": NEURAL,
+    "pattern": PATTERN,
+    "kernel": KERNEL,
+    "top": TOP,
+}

@@ -118,7 +118,13 @@ class Algebra(ABC):
         mask = np.broadcast_to(self.plain(outputs[0]) != 0, (domain.batch, rows, columns))
         score, value = outputs[1], outputs[2]
         sink = outputs[3] if node.attr("sink") else None
-        weights, kept = self._weights(node, mask, score, kinds, sink)
+        cover = mask.reshape(*mask.shape, *([1] * len(kinds[1].axes)))
+        if node.attr("keep") is not None:
+            worth = align(self.plain(outputs[-1]), kinds[-1], kinds[1].axes)
+            count, block = node.attr("keep"), node.attr("block")
+            size = None if block is None else domain.number(block)
+            cover = self.chosen(worth, cover, domain.number(count), size)
+        weights, kept = self._weights(node, cover, score, kinds, sink)
         out_axes = node.type.axes
         full = self.mul(
             align(weights, kinds[1], out_axes),
@@ -130,14 +136,13 @@ class Algebra(ABC):
         return self.div(out, align(kept, kinds[1], out_axes))
 
     def _weights(
-        self, node: Node, mask: Any, score: Any, kinds: list[Type], sink: Any | None
+        self, node: Node, cover: Any, score: Any, kinds: list[Type], sink: Any | None
     ) -> tuple[Any, Any | None]:
-        """Masked weights, and the denominator of softmax."""
+        """Masked weights, and the denominator of softmax. cover: [batch, rows, columns, *axes]."""
         rank = len(kinds[1].axes)
         score = self.move(
-            lambda a: np.broadcast_to(a, (*mask.shape, *a.shape[a.ndim - rank :])), score
+            lambda a: np.broadcast_to(a, (*cover.shape[:3], *a.shape[a.ndim - rank :])), score
         )
-        cover = mask.reshape(*mask.shape, *([1] * rank))
         which = node.attr("weight")
         if which == "stickbreaking":
             return self._broken_stick(score, cover), None
@@ -154,7 +159,7 @@ class Algebra(ABC):
         if sink is not None:
             extra = sink if shift is None else self.add(sink, -shift[:, :, 0])
             denominator = self.add(denominator, self.call("exp", extra))
-        return weights, self.nonzero(denominator, mask, rank)
+        return weights, self.nonzero(denominator, cover)
 
     def _pointwise_weight(self, which: str, score: Any, cover: Any) -> Any:
         match which:
@@ -194,9 +199,47 @@ class Algebra(ABC):
         ...
 
     @abstractmethod
-    def nonzero(self, denominator: Any, mask: Any, rank: int) -> Any:
+    def nonzero(self, denominator: Any, cover: Any) -> Any:
         """The denominator with 1 where no token is admissible."""
         ...
+
+    # -- keep ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def order(self, x: Any) -> Any:
+        """Numbers that compare as the entries of a plain array do."""
+        ...
+
+    @abstractmethod
+    def mean(self, x: Any, cover: Any) -> Any:
+        """The mean of a plain array over its columns (axis 2) that are covered."""
+        ...
+
+    def chosen(self, worth: Any, cover: Any, count: int, block: int | None) -> Any:
+        """Of the admissible columns the `count` of the largest worth, the earlier of equals; or all
+        in the `count` blocks of the largest mean.
+        """
+        shape = np.broadcast_shapes(worth.shape, cover.shape)
+        worth, cover = np.broadcast_to(worth, shape), np.broadcast_to(cover, shape)
+        if block is None:
+            return cover & _largest(self.order(worth), cover, count)
+        place = np.arange(shape[2]) // block
+        parts = [place == n for n in range(int(place[-1]) + 1 if len(place) else 0)]
+        if not parts:
+            return cover
+        means = [self.mean(worth[:, :, p], cover[:, :, p]) for p in parts]
+        some = np.stack([cover[:, :, p].any(2) for p in parts], 2)
+        best = some & _largest(self.order(np.stack(means, 2)), some, count)
+        return cover & best[:, :, place]
+
+
+def _largest(order: Any, cover: Any, count: int) -> Any:
+    """Where a covered column (axis 2) is among the `count` largest, the earlier of equals."""
+    low = np.where(cover, order, np.min(order, initial=0) - 1)
+    ranked = np.argsort(-low, axis=2, kind="stable")[:, :, :count]
+    found = np.zeros(low.shape, bool)
+    np.put_along_axis(found, ranked, True, axis=2)
+    return found
 
 
 def _as_row(a: Any, rank: int) -> Any:

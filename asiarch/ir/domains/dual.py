@@ -205,8 +205,14 @@ class Dual(Algebra):
     def shift(self, scores: Pair, mask: Any, sink: Pair | None) -> Any | None:
         return self.base.shift(scores.value, mask, None if sink is None else sink.value)
 
-    def nonzero(self, denominator: Pair, mask: Any, rank: int) -> Pair:
-        return Pair(self.base.nonzero(denominator.value, mask, rank), denominator.tangent)
+    def nonzero(self, denominator: Pair, cover: Any) -> Pair:
+        return Pair(self.base.nonzero(denominator.value, cover), denominator.tangent)
+
+    def order(self, x: Any) -> Any:
+        return self.base.order(x)
+
+    def mean(self, x: Any, cover: Any) -> Any:
+        return self.base.mean(x, cover)
 
 
 def _running_tangent(x: Any, out: Any, tangent: Any) -> Any:

@@ -99,11 +99,14 @@ class Float64(Algebra):
             top = np.maximum(top, _lift(sink, top.ndim))
         return np.where(np.isfinite(top), top, 0.0)
 
-    def nonzero(self, denominator: Any, mask: Any, rank: int) -> Any:
-        empty = ~mask.any(axis=2)
-        return np.where(
-            empty.reshape(*empty.shape, *([1] * rank)) & (denominator == 0), 1.0, denominator
-        )
+    def nonzero(self, denominator: Any, cover: Any) -> Any:
+        return np.where(~cover.any(axis=2) & (denominator == 0), 1.0, denominator)
+
+    def order(self, x: Any) -> Any:
+        return x
+
+    def mean(self, x: Any, cover: Any) -> Any:
+        return np.sum(np.where(cover, x, 0.0), axis=2) / np.maximum(cover.sum(axis=2), 1)
 
 
 def _lift(sink: Any, ndim: int) -> Any:

@@ -169,11 +169,15 @@ class Ring(Algebra):
     def shift(self, scores: Any, mask: Any, sink: Any | None) -> Any | None:
         return None
 
-    def nonzero(self, denominator: Any, mask: Any, rank: int) -> Any:
-        empty = ~mask.any(axis=2)
-        return np.where(
-            empty.reshape(*empty.shape, *([1] * rank)) & (denominator == 0), 1, denominator
-        )
+    def nonzero(self, denominator: Any, cover: Any) -> Any:
+        return np.where(~cover.any(axis=2) & (denominator == 0), 1, denominator)
+
+    def order(self, x: Any) -> Any:
+        return ra.order(x)
+
+    def mean(self, x: Any, cover: Any) -> Any:
+        count = np.maximum(cover.sum(axis=2), 1)
+        return ra.mul(ra.total(np.where(cover, x, 0), 2), ra.inverse(count))
 
 
 def _running_max(x: Any, keys: Any) -> Any:
