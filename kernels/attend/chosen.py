@@ -29,8 +29,7 @@ def chosen(e: Tensor, allowed: Tensor, j: Tensor, count: int, block: int | None)
 
 def largest(x: Tensor, count: int) -> Tensor:
     """Where x is among the `count` largest of the last axis, the earlier of equals."""
-    if count >= x.shape[-1]:
-        return torch.ones_like(x, dtype=torch.bool)
+    count = min(count, x.shape[-1])
     bar = x.topk(count, -1).values[..., -1:]
     above, level = x > bar, x == bar
     return above | (level & (level.long().cumsum(-1) <= count - above.sum(-1, keepdim=True)))

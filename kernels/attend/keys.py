@@ -113,7 +113,7 @@ def meet(weigh: Callable[..., Any], keys: Keys, block: Any, parts: Any) -> tuple
 def answered(x: Tensor, allowed: Tensor) -> Tensor:
     """x [B, queries, ...] with 0 for the queries without keys."""
     some = allowed.any(-1)
-    some = some.view(len(some), -1, some.shape[-1])[:, 0]  # alike for all that a query asks
+    some = some[:, *(0,) * (some.dim() - 2)]  # alike for all that a query asks
     return torch.where(some.view(*some.shape, *(1,) * (x.dim() - 2)), x, 0.0)
 
 
