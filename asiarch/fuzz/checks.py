@@ -16,6 +16,8 @@ import numpy as np
 from asiarch.analysis.report import OpReport, Report, check
 from asiarch.codegen.parameters import initial_values
 from asiarch.codegen.reference import Reference
+from asiarch.fuzz.meaning import NotNested, by_calls, other_spellings
+from asiarch.fuzz.nodes import beyond, outside_ranges, unsound_grade
 from asiarch.fuzz.program import Program
 from asiarch.interface import BackendError, elaborate
 from asiarch.ir.domains.cost import Costs
@@ -130,7 +132,7 @@ def grade(case: Case) -> str | None:
         reads = facts.grades[output].of(leaf)
         if reads is None or min(offsets) < reads.low or max(offsets) > reads.high:
             return f"output {output} reads input {which} at {sorted(offsets)}, its grade is {reads}"
-    return None
+    return unsound_grade(case.flat, SHORT)
 
 
 @law("causal")
@@ -177,7 +179,7 @@ def formatted(case: Case) -> str | None:
     spread = _spread(case.program.text, random.Random(case.seed))
     if format(format(spread)) != format(spread):
         return "formatting another layout twice is not formatting it once"
-    other = elaborate(spread, case.program.op, case.program.named_sizes)
+    other = elaborate(format(spread), case.program.op, case.program.named_sizes)
     if sorted(p.path for p in flatten(other).params) != sorted(p.path for p in case.flat.params):
         return "parameters have other paths in another layout"
     if print_function(other) != print_function(case.concrete):
@@ -199,18 +201,17 @@ def _spread(source: str, rng: random.Random) -> str:
 def in_range(case: Case) -> str | None:
     """Values that the reference computes lie in their ranges."""
     function = case.verdict.facts.function
-    known = [ranges(function).values[o] for o in function.outputs]
+    whole = ranges(function)
+    known = [whole.values[o] for o in function.outputs]
     rng = np.random.default_rng(case.seed)
     params: dict[str, Any] = {k: v + rng.standard_normal(v.shape) for k, v in case.params.items()}
     with np.errstate(all="ignore"):
-        values = Reference(case.flat, params).evaluate(case.streams(1, SHORT))
-    for found, array in zip(known, values, strict=True):
-        finite = np.asarray(array)[np.isfinite(array)]
-        slack = 1e-9 * (1 + np.abs(finite))
-        outside = (finite < found.low - slack) | (finite > found.high + slack)
-        if outside.any():
-            return f"{finite[outside][0]} is not in {found}"
-    return None
+        frame = Reference(case.flat, params).frame(case.streams(1, SHORT))
+    for found, output in zip(known, case.flat.outputs, strict=True):
+        said = beyond(found, np.asarray(frame.values[output], float))
+        if said is not None:
+            return said
+    return outside_ranges(case.flat, frame)
 
 
 @law("cost")
@@ -219,8 +220,29 @@ def cost(case: Case) -> str | None:
     with np.errstate(all="ignore"):
         _, operations = counted(case.flat, case.params, case.streams(1, SHORT), SHORT)
     names = {"T": SHORT} | {a: int(s.integer or 0) for a, s in case.flat.axes.items()}
-    said = Costs().summary(case.flat).work.evaluate(names)
-    return f"{operations} operations are more than {said}" if operations > said else None
+    for function in (case.flat, case.concrete):
+        said = Costs().summary(function).work.evaluate(names)
+        if operations > said:
+            return f"{operations} operations are more than {said}"
+    return None
+
+
+@law("calls")
+def calls(case: Case) -> str | None:
+    """Calls and layers that are run, one by one, give what the inlined graph gives."""
+    try:
+        return by_calls(case.concrete, case.flat, case.params, case.streams(1, SHORT))
+    except NotNested as reason:
+        raise NotJudged(str(reason)) from None
+
+
+@law("spelling")
+def spelling(case: Case) -> str | None:
+    """Other spellings of the program give the same numbers."""
+    program, streams = case.program, case.streams(1, SHORT)
+    said = other_spellings(program.text, program.op, program.named_sizes, case.flat, case.params,
+                           streams, case.seed)  # fmt: skip
+    return None if said is None else _unless_rounding(case, streams, said, 1e-15)
 
 
 # -- running the module ----------------------------------------------------------------------------
@@ -310,7 +332,7 @@ def module_laws(case: Case) -> str | None:
     return str(wrong[0])
 
 
-STATIC = ("accepted", "grade", "causal", "text", "format", "range", "cost")
+STATIC = ("accepted", "grade", "causal", "text", "format", "range", "cost", "calls", "spelling")
 RUNNING = ("ring", "float64", "float32", "laws")
 EVERY = (*STATIC, *RUNNING)
 

@@ -12,11 +12,12 @@ from asiarch.fuzz.draw import Draw, Signature
 from asiarch.fuzz.policy import CAUSAL, Policy
 from asiarch.fuzz.program import Program
 from asiarch.fuzz.statements import any_axes, draw_body
-from asiarch.fuzz.term import Term
+from asiarch.fuzz.term import Term, total
 from asiarch.language.formatter import format
 
 RULE_FILES = (_expressions, _time_rules)
 CHUNKS = (4, 2, 3, 8, 16)
+GATHERED = 4
 
 
 def draw(rng: random.Random, policy: Policy = CAUSAL) -> Program:
@@ -110,9 +111,15 @@ def _model(
 
 
 def _result(d: Draw) -> Term:
-    """Something late, that depends on the inputs: names bound last come first."""
-    late = [x for x in d.scope if x.seq][-3:]
-    x = d.some(late[::-1])
+    """Something late, that depends on the inputs, mostly with what else was bound late: code that
+    no result reads is computed by nobody. The simpler choice is the last name alone.
+    """
+    late = [x for x in d.scope if x.seq][-GATHERED:][::-1]
+    x = d.some(late)
+    if d.chance(0.6):
+        for other in late:
+            if other is not x:
+                x = total(x, d.adapted(other, x.axes))
     return x
 
 

@@ -9,7 +9,7 @@ from asiarch.fuzz.term import Term
 
 KINDS = {
     "equation": 2.0,
-    "state": 1.2,
+    "state": 1.8,
     "attend": 1.0,
     "call": 0.8,
     "loop": 0.5,

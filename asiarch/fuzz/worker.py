@@ -10,6 +10,7 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -30,13 +31,13 @@ class Worker:
         self.folder, self.seconds = folder, seconds
         self.process: subprocess.Popen[str] | None = None
 
-    def judge(self, file: str, seed: int) -> Verdict:
-        """Of the text of a `Program.file`: the first law that fails."""
+    def judge(self, file: str, seed: int, laws: Sequence[str] = ()) -> Verdict:
+        """Of the text of a `Program.file`: the first law that fails, of those or of all."""
         process = self.process or self._start()
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(json.dumps({"file": file, "seed": seed}) + "\n")
+            process.stdin.write(json.dumps({"file": file, "seed": seed, "laws": laws}) + "\n")
             process.stdin.flush()
         except BrokenPipeError:
             return self._ended("crash", "the process ended")
@@ -81,7 +82,7 @@ class Worker:
 def serve(folder: str) -> None:
     """Answer lines until there are none. The word before the first says that all is imported."""
     import asiarch
-    from asiarch.fuzz.checks import Case, first_failure
+    from asiarch.fuzz.checks import EVERY, Case, first_failure
     from asiarch.fuzz.program import read
 
     if not str(asiarch.__file__).startswith(folder):
@@ -89,7 +90,7 @@ def serve(folder: str) -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         asked: dict[str, Any] = json.loads(line)
-        failure = first_failure(Case(read(asked["file"]), asked["seed"]))
+        failure = first_failure(Case(read(asked["file"]), asked["seed"]), asked["laws"] or EVERY)
         law, said = failure or (None, None)
         print(json.dumps({"law": law, "said": said}), flush=True)
 
