@@ -11,8 +11,9 @@ from asiarch.codegen.torch_cell import print_cell
 from asiarch.codegen.torch_expr import Expressions, Text
 from asiarch.codegen.torch_fused import fused_text, print_conv
 from asiarch.codegen.torch_kernel import print_kernel
+from asiarch.codegen.torch_members import print_members, print_reset
 from asiarch.codegen.writer import Names, Writer, wrapped
-from asiarch.ir.function import Function, ParamInfo
+from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological
 
 RESERVED = ("self", "state", "after", "rows", "cu_seqlens", "return_state", "torch", "F", "nn", "t",
@@ -64,7 +65,7 @@ class ModuleWriter:
             variable = self.names.fresh(name)
             self.expr.names[leaf] = Text(variable)
         for param in flat.params:
-            self.expr.names[param.leaf] = Text(f"self.{attribute(param.path)}")
+            self.expr.names[param.leaf] = Text(f"self.{param.path}")
         self.expr.like = self._like()
         self._count_uses()
 
@@ -107,9 +108,9 @@ class ModuleWriter:
             for line in self._doc():
                 w.line(line)
             w.line()
-            self._init()
+            print_members(self)
             if not self.bare:
-                self._reset()
+                print_reset(self)
             w.lines += forward
             if not self.bare:
                 self._step()
@@ -128,96 +129,6 @@ class ModuleWriter:
         text = f'"""{flat.name}: {streams} -> {results}'
         whole = f'{text}; {sizes}."""' if sizes else f'{text}."""'
         return [whole] if len(whole) <= 96 else [f"{text}.", "", f"{sizes}.", '"""']
-
-    # -- parameters ------------------------------------------------------------------------------
-
-    def _init(self) -> None:
-        w, flat = self.writer, self.plan.function
-        with w.block("def __init__(self) -> None:"):
-            w.line("super().__init__()")
-            tree: dict[str, object] = {}
-            for param in flat.params:
-                _insert(
-                    tree, param.path.split("."), self.expr.sizes(param.axes) if param.axes else "()"
-                )
-            for step in self.plan.steps:
-                if isinstance(step, Part):
-                    self._part_member(tree, step.node)
-            for name, member in tree.items():
-                self._member(name, member)
-            if "annealed" in self.expr.helpers:
-                w.line("step = torch.zeros((), dtype=torch.long)")
-                w.line('self.register_buffer("training_step", step, persistent=False)')
-            if flat.params and not self.bare:
-                w.line("self.reset_parameters()")
-        w.line()
-
-    def _part_member(self, tree: dict[str, object], node: Node) -> None:
-        path = node.attr("path").split(".")
-        if node.op == "call":
-            _insert(tree, path, f"{self.part_class(node.attr('function'))}()")
-            return
-        bodies, schedule = node.attr("bodies"), node.attr("schedule")
-        count = node.attr("count").integer
-        classes = [self.part_class(f) for f in bodies]
-        if schedule is None or len(classes) == 1:
-            _insert(tree, path, f"nn.ModuleList({classes[0]}() for _ in range({count}))")
-            return
-        chosen: tuple[int, ...] = schedule
-        order = [classes[i] for i in chosen]
-        _insert(tree, path, f"nn.ModuleList(part() for part in ({_runs(order)}))")
-
-    def _member(self, name: str, member: object) -> None:
-        w = self.writer
-        if isinstance(member, dict):
-            self.kernels.helpers.add("Group")
-            items = [f"{k}={_nested(v)}" for k, v in member.items()]  # type: ignore[misc]
-            for line in wrapped(f"self.{name} = Group(", items, ")", w.room):
-                w.line(line)
-        elif isinstance(member, str) and member.startswith("("):
-            w.line(
-                f"self.{name} = nn.Parameter(torch.empty({member.strip('()').rstrip(',')}))"
-                if member != "()"
-                else f"self.{name} = nn.Parameter(torch.empty(()))"
-            )
-        else:
-            w.line(f"self.{name} = {member}")
-
-    def _reset(self) -> None:
-        w, flat = self.writer, self.plan.function
-        if not flat.params:
-            return
-        w.line("@torch.no_grad()")
-        with w.block("def reset_parameters(self) -> None:"):
-            w.line('"""Initial values; every draw from torch\'s generator."""')
-            for param in flat.params:
-                self._initial_lines(param)
-        w.line()
-
-    def _initial_lines(self, param: ParamInfo) -> None:
-        w, target, initial = self.writer, f"self.{attribute(param.path)}", param.initial
-        if initial.op in ("size", "const"):
-            w.line(f"{target}.fill_({self.expr.of(initial).text})")
-            return
-        if initial.op == "draw" and all(a.op in ("size", "const") for a in initial.args):
-            bounds = [self.expr.of(a).text for a in initial.args]
-            method = "uniform_" if initial.attr("which") == "uniform" else "normal_"
-            if method == "normal_":
-                bounds = [f"std={bounds[0]}"]
-            w.line(f"{target}.{method}({', '.join(bounds)})")
-            return
-        printer = Expressions(self.plan.function, like=target, special=self._initial_special)
-        printer.draw_like = target
-        order = topological([initial])
-        for node in order:
-            shared = sum(a is node for n in order for a in n.args) > 1
-            if shared and node.op not in ("size", "const", "param"):
-                w.line(f"x = {printer.of(node).text}")
-                printer.names[node] = Text("x")
-        w.line(f"{target}.copy_({printer.of(initial).text})")
-
-    def _initial_special(self, node: Node) -> Text:
-        raise Unsupported(f"the torch backend cannot initialise with `{node.op}`")
 
     # -- forward ---------------------------------------------------------------------------------
 
@@ -373,11 +284,11 @@ class ModuleWriter:
     def outside(self) -> Expressions:
         """A printer for `initial_state`, where none of forward's variables are."""
         flat = self.plan.function
-        like = f"self.{attribute(flat.params[0].path)}" if flat.params else "zeros(())"
+        like = f"self.{flat.params[0].path}" if flat.params else "zeros(())"
         printer = Expressions(flat, like=like, special=self._special)
         printer.helpers = self.expr.helpers
         for param in flat.params:
-            printer.names[param.leaf] = Text(f"self.{attribute(param.path)}")
+            printer.names[param.leaf] = Text(f"self.{param.path}")
         return printer
 
     def zeros(self, *shape: int | str) -> str:
@@ -466,7 +377,7 @@ class ModuleWriter:
         if node.op == "loop":
             self._layers(node, results)
             return
-        target = f"self.{attribute(path)}"
+        target = f"self.{path}"
         args = [self._argument(a) for a in node.args]
         outputs = node.attr("function").outputs
         names = self._result_names(node, len(outputs))
@@ -521,7 +432,7 @@ class ModuleWriter:
         bodies = node.attr("bodies")
         if len({len(f.inputs) for f in bodies}) > 1:
             raise Unsupported("layers that read different values of the enclosing block")
-        target = f"self.{attribute(path)}"
+        target = f"self.{path}"
         if self.bare:
             left = variables[0] if carried == 1 else f"({', '.join(variables)})"
             with w.block(f"for layer in {target}:"):
@@ -572,7 +483,7 @@ class ModuleWriter:
             w.line('"""The state before the first token."""')
             if any("zeros(" in text.replace("torch.zeros(", "") for _, text in self.states):
                 if flat.params:
-                    like = f"self.{attribute(flat.params[0].path)}"
+                    like = f"self.{flat.params[0].path}"
                     w.line(
                         f"zeros = partial(torch.zeros, dtype={like}.dtype, device={like}.device)"
                     )
@@ -587,43 +498,9 @@ class ModuleWriter:
 _COSTLY = frozenset({"contract", "exp", "call"})
 
 
-def attribute(path: str) -> str:
-    """A path as attribute access; list indices as subscripts."""
-    return path
-
-
 def _is_conv(node: Node) -> bool:
     return (
         node.op == "call"
         and node.attr("function").polymorphic
         and node.attr("function").name == "conv"
     )
-
-
-def _insert(tree: dict[str, object], path: list[str], leaf: str) -> None:
-    for name in path[:-1]:
-        tree = tree.setdefault(name, {})  # type: ignore[assignment]
-    tree[path[-1]] = leaf
-
-
-def _nested(member: object) -> str:
-    if isinstance(member, dict):
-        return f"Group({', '.join(f'{k}={_nested(v)}' for k, v in member.items())})"  # type: ignore[misc]
-    return str(member)
-
-
-def _runs(order: list[str]) -> str:
-    """[A, A, A, B, A, A, A, B] as text that is short for any length: a repeated period, or runs."""
-    for period in range(1, len(order) // 2 + 1):
-        if len(order) % period == 0 and order == order[:period] * (len(order) // period):
-            base = order[:period]
-            return f"*[{', '.join(base)}] * {len(order) // period},"
-    parts: list[str] = []
-    start = 0
-    while start < len(order):
-        end = start
-        while end < len(order) and order[end] == order[start]:
-            end += 1
-        parts.append(f"*[{order[start]}] * {end - start}")
-        start = end
-    return ", ".join(parts) + ("," if len(parts) == 1 else "")
