@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from asiarch.codegen.plan import Kernel
 from asiarch.codegen.torch_expr import Text
-from asiarch.codegen.writer import wrapped
+from asiarch.codegen.writer import Writer
 from asiarch.ir import polynomial as P
 from asiarch.ir import rules
 from asiarch.ir.function import StateInfo
@@ -127,7 +127,9 @@ class _Call:
         chunk = self.step.chunk * -(-len(self.steps) // 2)
         tail = f"{self._state()}, {rows}, {chunk}"
         call = f"{name}({', '.join(args)}, {tail})"
-        if len(f"{output}, {last} = {call}") > w.room:
+        if len(self.steps) > 1:
+            _spelled(w, f"{output}, {last} = {name}(", [*args, tail])
+        elif len(f"{output}, {last} = {call}") > w.room:
             w.line(f"{output}, {last} = {name}(")
             w.line(f"    {', '.join(args)}, {tail}")
             w.line(")")
@@ -344,14 +346,24 @@ def _coupled(module: ModuleWriter, step: Kernel, form: Coupled) -> None:
     hint = module.plan.function.hints.get(read.node) if read is not None else None
     output = module.names.fresh(hint or "o") if read is not None else "_"
     lasts = [f'after["{s.name}"]' for s in found.states]
-    for line in wrapped(f"{output}, last = {name}(", args, ")", w.room):
-        w.line(line)
+    _spelled(w, f"{output}, last = {name}(", args)
     if step.first:
         every = f"[:, ::{_product(module, extra)}]" if extra else ""
         for n, last in enumerate(lasts):
             w.line(f"{last} = last[{n}]{every}")
     if read is not None:
         module.expr.names[read.node] = viewed(module, Text(output), read.node, heads, values)
+
+
+def _spelled(w: Writer, head: str, items: Sequence[str]) -> None:
+    """A call on one line, or an argument a line."""
+    if len(text := f"{head}{', '.join(items)})") <= w.room:
+        w.line(text)
+        return
+    with w.block(head):
+        for item in items:
+            w.line(f"{item},")
+    w.line(")")
 
 
 def _listed(items: Sequence[str]) -> str:

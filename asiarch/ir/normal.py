@@ -49,7 +49,9 @@ class Normal:
             return self._erasing(sides)
         for keys, transposed in self._candidates():
             sides = self._sides(keys, transposed)
-            if keys and self._holds(sides) and all(self._side(u, sides) for u in self.uses):
+            if not keys or not self._holds(sides) or self._dense(sides, transposed):
+                continue
+            if all(self._side(u, sides) for u in self.uses):
                 return self._assemble(self._class(sides), sides)
         return self._scan()
 
@@ -80,6 +82,13 @@ class Normal:
         if self.decay_axes - set(sides.heads) - set(sides.keys):
             return False
         return all(write_pairs(f, sides.keys, sides.values) is not None for f in self.forms)
+
+    def _dense(self, sides: Sides, transposed: bool) -> bool:
+        """Does a write vary along axes that no query has, and along no values? It is no outer
+        product, and a scan is cheaper than scores for each of its entries.
+        """
+        asked = {a for u in self.uses for a in u.q.type.axes}
+        return not transposed and not sides.values and bool(set(sides.heads) - asked)
 
     def _side(self, use: Use, sides: Sides) -> str:
         """Along which side a use reads; "" where no kernel of these sides gives it."""

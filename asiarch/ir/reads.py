@@ -34,10 +34,11 @@ def normal_reads(function: Function) -> Function:
     if not groups:
         return function
     memo = closed(groups)
+    cyclic = {n for g in groups for n in g.nodes}
     order = topological(function.roots())
     new: dict[Node, Node] = {}
     for group in groups:
-        new |= _of_group(group, order, memo)
+        new |= _of_group(group, [n for n in order if n not in cyclic], memo)
     return _replaced(function, new) if new else function
 
 
@@ -50,11 +51,10 @@ def _of_group(group: Group, order: list[Node], memo: dict[Node, P.Poly]) -> dict
         return {}
     for state in group.states:
         values[state.update] = {Term(state.update, (), (), ()): Fraction(1)}
-    inside = {*group.nodes, *leaves}
     ends = {*leaves, *(s.update for s in group.states)}
     new: dict[Node, Node] = {}
     for node in order:
-        if node in inside or not any(a in values for a in node.args):
+        if node in leaves or not any(a in values for a in node.args):
             continue
         if not _plain(node, ends):
             value = analysis.node(node, values)

@@ -87,7 +87,7 @@ def _contraction(
     scale = P.build({term.scale: coefficient})
     if set(scale.type.axes) - set(over) - set(query.type.axes):
         return None
-    return Use(node, rules.pointwise("mul", query, scale), over, True, target, n)
+    return Use(node, rules.pointwise("mul", query, scale), over, True, states[n].leaf, n)
 
 
 def _whole(

@@ -17,6 +17,7 @@ import torch
 from asiarch import laws
 from asiarch.interface import load_source
 from asiarch.laws.program import exact, real, single
+from tests.laws.classes import CLASSES
 from tests.laws.programs import CORES, MIXERS, Program, compiled, flat, of, streams
 
 GDN = next(p for p in MIXERS if p.op == "gated_delta_net")
@@ -25,6 +26,9 @@ ALIBI = next(p for p in MIXERS if p.op == "alibi_attention")
 SINKS = next(p for p in MIXERS if p.op == "sinks")
 GRU = next(p for p in MIXERS if p.op == "gru")
 DELTA, KDA, RULE, GLA = CORES[:4]
+BY_NAME = {p.op.removesuffix("_core"): p for p in CLASSES}
+PRODUCT, GSA, MAMBA1, RGLRU = (BY_NAME[n] for n in ("delta_product", "gsa", "mamba1", "rg_lru"))
+MOMENTUM, MIXED, OJA = (BY_NAME[n] for n in ("momentum", "momentum_diagonal", "oja"))
 WINDOW = of("attention", "sliding", D=8, H=2, W=6)
 
 
@@ -80,6 +84,40 @@ FAULTS = [
     Fault("a document starts from its neighbour's state", GRU, "if t in begins:",
         "if t in begins and t == 0:",
           "packing"),
+    # products, values, entries, coupled states
+    Fault("factors in the wrong order", PRODUCT, "torch.stack(factors, 2)",
+          "torch.stack(factors[::-1], 2)", "ring"),
+    Fault("a product read before its last factor", PRODUCT, "[:, 3::4]", "[:, 2::4]", "ring"),
+    Fault("one factor does not decay", PRODUCT, "    a,\n", "    1 + 0 * a,\n", "ring"),
+    Fault("a value decayed since the border only", GSA, "p2 * ((late @ early.mT) @ keys)",
+          "(late @ early.mT) @ keys", "ring"),
+    Fault("a key not decayed to the border", GSA, "h))[:, :, 0] * s1\n", "h))[:, :, 0]\n",
+          "ring"),
+    Fault("a read along values forgets the carry", GSA, "torch.addcmul(inner, scale, query",
+          "torch.addcmul(inner, 0 * scale, query", "ring"),
+    Fault("a read along values before the decay", GSA, "before = a * before", "pass", "ring"),
+    Fault("a scan forgets the carry", RGLRU, "torch.addcmul(y, products, start)], 1), before",
+          "y], 1), before", "ring"),
+    Fault("the adjoint of a scan one token late", RGLRU, ".roll(1, 1)", "", "ring"),
+    Fault("padding erases in a scan", RGLRU, "given = chunks.split(a, 1.0)",
+          "given = chunks.split(a)", "streaming"),
+    Fault("a decay is used twice", MAMBA1, "products[i] = products[i] * products[i - 1]",
+          "products[i] = products[i] * products[i - 1] * products[i]", "ring"),
+    Fault("the decay's gradient meets the state after the token", MAMBA1,
+          "d_x * states[:, :-1]", "d_x * states[:, 1:]", "ring"),
+    Fault("matrices in the wrong order", MOMENTUM, "compose(p2, t1), compose(t2, s1)",
+          "compose(t1, p2), compose(s1, t2)", "ring"),
+    Fault("padding mixes the states", MOMENTUM, "(1 - real[..., None, None]) * one", "0 * one",
+          "streaming"),
+    Fault("the erase term reads the momentum", MOMENTUM, "one[s] for s in sources",
+          "one[1 - s] for s in sources", "ring"),
+    Fault("another state is read", MIXED, "q.unsqueeze(2) * one[target]",
+          "q.unsqueeze(2) * one[1 - target]", "ring"),
+    Fault("the carry goes the other way", MIXED, "total.transpose(2, 3)",
+          "total.transpose(1, 2).transpose(2, 3)", "ring"),
+    Fault("no gradient through the carried matrix", MOMENTUM, "after @ before.mT))",
+          "0 * (after @ before.mT)))", "ring"),
+    Fault("what an erase term takes is read undecayed", OJA, "w = a * w", "w = w", "ring"),
     # mixers
     Fault("query and key weights tied", GDN, "x @ self.k.linear", "x @ self.q.linear", "ring"),
     Fault("parameters swapped", GDN, "x @ self.a.linear", "x @ self.b.linear", "ring"),
