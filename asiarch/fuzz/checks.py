@@ -277,6 +277,32 @@ def float32(case: Case) -> str | None:
     return None if verdict.ok else _unless_rounding(case, streams, str(verdict), 1e-7)
 
 
+@law("loss")
+def loss(case: Case) -> str | None:
+    """What a trainer adds to its own loss is the sum of the program's losses, each a mean."""
+    import copy
+
+    import torch
+
+    from asiarch.train.trainer import auxiliary_loss
+
+    if not case.flat.losses:
+        raise NotJudged("no loss")
+    streams = _tame(case)
+    module = copy.deepcopy(case.module).double().eval()
+    with torch.no_grad():
+        module(*(torch.as_tensor(np.asarray(s)) for s in streams))
+    params = {k: v.numpy() for k, v in module.state_dict().items()}
+    frame = Reference(case.flat, params).frame(streams)
+    values: list[Any] = [frame.domain.full(n.type, frame.values[n]) for n in case.flat.losses]
+    wanted = sum(float(np.mean(v)) for v in values)
+    found = float(auxiliary_loss(module))
+    size = sum(float(np.mean(np.abs(v))) for v in values)
+    if abs(found - wanted) > 1e-9 * size:
+        return f"the module's loss is {found}, the program's {wanted}"
+    return None
+
+
 def _tame(case: Case) -> list[Any]:
     """Streams on which the reference stays finite and of moderate size."""
     streams = case.streams(2, case.time)
@@ -333,7 +359,7 @@ def module_laws(case: Case) -> str | None:
 
 
 STATIC = ("accepted", "grade", "causal", "text", "format", "range", "cost", "calls", "spelling")
-RUNNING = ("ring", "float64", "float32", "laws")
+RUNNING = ("ring", "float64", "float32", "loss", "laws")
 EVERY = (*STATIC, *RUNNING)
 
 
