@@ -295,9 +295,9 @@ def loss(case: Case) -> str | None:
     params = {k: v.numpy() for k, v in module.state_dict().items()}
     frame = Reference(case.flat, params).frame(streams)
     values: list[Any] = [frame.domain.full(n.type, frame.values[n]) for n in case.flat.losses]
-    wanted = sum(float(np.mean(v)) for v in values)
+    wanted: float = sum(float(np.asarray(v).mean()) for v in values)
     found = float(auxiliary_loss(module))
-    size = sum(float(np.mean(np.abs(v))) for v in values)
+    size: float = sum(float(np.abs(np.asarray(v)).mean()) for v in values)
     if abs(found - wanted) > 1e-9 * size:
         return f"the module's loss is {found}, the program's {wanted}"
     return None

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..chunks.torch import Chunks
 
 
-def running(a: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+def scanned(a: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """[N, C, ...]: y_i = a_i y_{i-1} + x_i from zero, and a_1 ... a_i: products alone, any sign."""
     steps, products = list(x.unbind(1)), list(a.unbind(1))
     for i in range(1, len(steps)):
@@ -23,7 +23,7 @@ def elementwise_states(
     chunks: Chunks, a: Tensor, x: Tensor, state: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """States before and after every token [N, C + 1, ...], those before the chunks, the last."""
-    y, products = running(a, x)
+    y, products = scanned(a, x)
     before, last = chunks.walk(torch.addcmul, state, y[:, -1], products[:, -1])
     start = before.unsqueeze(1)
     return torch.cat([start, torch.addcmul(y, products, start)], 1), before, last
@@ -31,7 +31,7 @@ def elementwise_states(
 
 def elementwise_again(a: Tensor, x: Tensor, before: Tensor) -> Tensor:
     """The states of `elementwise_states` from those before the chunks."""
-    y, products = running(a, x)
+    y, products = scanned(a, x)
     start = before.unsqueeze(1)
     return torch.cat([start, torch.addcmul(y, products, start)], 1)
 
@@ -41,7 +41,7 @@ def elementwise_adjoint(
 ) -> Any:
     """From the derivative by each state [N, C + 1, ...]: by a, by x, by the initial state."""
     later = torch.cat([a.flip(1), torch.ones_like(a[:, :1])], 1).roll(1, 1)
-    y, products = running(later, grad.flip(1))
+    y, products = scanned(later, grad.flip(1))
     after, d_state = chunks.walk(torch.addcmul, d_last, y[:, -1], products[:, -1], back=True)
     d_x = torch.addcmul(y, products, after.unsqueeze(1)).flip(1)[:, 1:]
     return d_x * states[:, :-1], d_x, d_state
