@@ -47,7 +47,7 @@ def check(
     ring: also try the laws of rows in exact arithmetic, where rounding hides nothing.
     resources_at: also count operators and held bytes, at this many tokens.
     form: how the module is called, where it is not forward(*streams). stranger: prefix and gradient
-    may differ by rounding (an FFT), and the module may refuse lengths.
+    may differ by rounding (an FFT), and a law in which the module raises does not apply.
     Raises ValueError when no inputs are given and none can be made up.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -166,6 +166,8 @@ def behaviour(
     chosen = [repeated] if not wanted or "deterministic" in wanted else []
     if not subject.repeats:
         return [repeated]
+    if stranger:
+        chosen += _finite(subject.outputs(streams))
     wide = widened(subject, streams)
     judge = wide if stranger else None
     laws: list[Law] = [
@@ -174,7 +176,20 @@ def behaviour(
         *_of_rows(wide, streams, generator, chunk, stranger),
     ]
     tried = [law for law in laws if not wanted or law[0] in wanted]
-    return [*chosen, *(_guard(name, law) for name, law in tried)]
+    return [*chosen, *(_guard(name, law, stranger) for name, law in tried)]
+
+
+def _finite(outputs: Streams) -> list[Verdict]:
+    """Outputs that are not finite hide whatever leaks into them: all of them, or some tokens'."""
+    floats = [x for x in outputs if x.is_floating_point()]
+    bad = [~x.isfinite().flatten(2).all(2) if x.dim() > 2 else ~x.isfinite() for x in floats]
+    if not any(bool(b.any()) for b in bad):
+        return []
+    if all(bool(b.all()) for b in bad):
+        return [fails("finite", "no output of any token is finite: no law can see anything")]
+    tokens = sorted({int(t) for b in bad for t in b.any(0).nonzero()[:, 0]})
+    said = ", ".join(map(str, tokens[:6])) + (", ..." if len(tokens) > 6 else "")
+    return [not_applicable("finite", f"outputs are not finite at tokens {said}: they are not seen")]
 
 
 def _of_rows(
@@ -230,12 +245,16 @@ def _resources(subject: Subject, streams: Streams, chunk: int | None, time: int)
     ]
 
 
-def _guard(name: str, law: Callable[[], Verdict]) -> Verdict:
-    """A module that raises where the law runs it has failed the law."""
+def _guard(name: str, law: Callable[[], Verdict], stranger: bool = False) -> Verdict:
+    """A module that raises where the law runs it has failed the law.
+
+    A stranger's may: it promised nothing about single rows, other states or derivatives.
+    """
     try:
         return law()
     except RingError as reason:
         return not_applicable(name, str(reason))
     except Exception as error:  # whatever a stranger's module raises is what is reported
         said = str(error).strip().split("\n")[0][:200]
-        return fails(name, f"the module raised {type(error).__name__}: {said}")
+        text = f"the module raised {type(error).__name__}: {said}"
+        return not_applicable(name, text) if stranger else fails(name, text)

@@ -110,6 +110,20 @@ class Heads(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
 
 
+class Nothing(nn.Module):
+    def forward(self, x):
+        return x.mean(1, keepdim=True) * float("nan") + x
+
+
+class Strict(Causal):
+    # The first token attends to nothing: its softmax is NaN, and no leak.
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).chunk(3, -1)
+        past = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril(-1)
+        return torch.softmax((q @ k.mT).masked_fill(~past, -float("inf")), -1) @ v
+
+
 class Constant(nn.Module):
     def forward(self, x, mask):
         return x.masked_fill(mask, 0)
@@ -198,6 +212,16 @@ def test_what_leaks_fails(run: Run, name: str) -> None:
     assert status == 1
     assert "prefix: changing token 1 changed the output at token 0" in out
     assert "models.py line" in out
+
+
+def test_outputs_that_are_no_numbers_are_told(run: Run) -> None:
+    status, out, _ = run("models.py:Nothing")
+    assert status == 1
+    assert "finite: no output of any token is finite" in out
+    status, out, _ = run("models.py:Strict")
+    assert status == 0, out
+    assert "outputs are not finite at tokens 0: they are not seen" in out
+    assert "gradients are not finite" in out
 
 
 def test_the_record_for_machines(run: Run) -> None:

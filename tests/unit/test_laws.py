@@ -343,9 +343,11 @@ def test_token_ids_are_inputs_too() -> None:
     table = nn.Embedding(11, WIDTH)
     causal = check(nn.Sequential(table, Mixer()))
     assert causal.ok, str(causal)
-    assert causal["gradient"].status == "not applicable"
+    assert causal["gradient"].status == "ok"
+    bare = check(Layer(lambda ids: ids.cumsum(1)), torch.ones(2, 40, dtype=torch.long))
+    assert bare["gradient"].status == "not applicable"
     leaky = check(nn.Sequential(table, Layer(lambda x: x.mean(1, keepdim=True) + x)))
-    assert "prefix" in failed(leaky)
+    assert {"prefix", "gradient"} <= failed(leaky)
 
 
 def test_inputs_are_made_up_or_asked_for() -> None:
