@@ -104,7 +104,9 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
         return [(str(name), part) for name, part in zip(names, items, strict=True)]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return [(f.name, getattr(value, f.name)) for f in dataclasses.fields(value)]
-    return []
+    plain = getattr(value, "__dict__", None)  # a namespace, an output class of its own
+    attributes = cast("dict[str, Any]", plain) if isinstance(plain, dict) else {}
+    return [(name, part) for name, part in attributes.items() if isinstance(part, Tensor)]
 
 
 def _like(out: Any, stream: Tensor) -> Streams:

@@ -15,6 +15,7 @@ from asiarch.laws.randomness import seeded
 
 MODELS = """
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
@@ -124,6 +125,65 @@ class Strict(Causal):
         return torch.softmax((q @ k.mT).masked_fill(~past, -float("inf")), -1) @ v
 
 
+class Experts(nn.Module):
+    # Routing by chance; tokens of all rows are gathered for an expert, which rounds with them.
+
+    def __init__(self, dim, num_experts):
+        super().__init__()
+        self.route = nn.Linear(dim, num_experts)
+        self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(num_experts))
+
+    def forward(self, x):
+        scores = self.route(x)
+        chosen = (scores + torch.randn_like(scores)).argmax(-1)
+        out = torch.zeros_like(x)
+        for n, expert in enumerate(self.experts):
+            out[chosen == n] = expert(x[chosen == n])
+        return SimpleNamespace(out=out, load=scores.mean())
+
+
+class Spectral(nn.Module):
+    # Its norm is refined by every call in training.
+
+    def __init__(self, dim):
+        super().__init__()
+        self.inner = nn.utils.parametrizations.spectral_norm(nn.Linear(dim, dim))
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+class Chunks(nn.Module):
+    def forward(self, x):
+        return x.unflatten(1, (-1, 16)).cumsum(2).flatten(1, 2)
+
+
+class Transform(nn.Module):
+    # A convolution by FFT in float32, whatever it is given.
+
+    def __init__(self, dim, max_len):
+        super().__init__()
+        self.taps = nn.Parameter(torch.randn(dim, max_len))
+
+    def forward(self, x):
+        time = x.shape[1]
+        taps = torch.fft.rfft(self.taps[:, :time].float(), 2 * time)
+        spectrum = torch.fft.rfft(x.float().mT, 2 * time) * taps
+        return torch.fft.irfft(spectrum, 2 * time)[..., :time].mT
+
+
+class Flat(nn.Module):
+    # Logits of all tokens in one axis, and no more than 40 positions.
+
+    def __init__(self, vocab_size):
+        super().__init__()
+        self.tokens, self.places = nn.Embedding(vocab_size, 8), nn.Embedding(40, 8)
+
+    def forward(self, idx, targets=None):
+        x = self.tokens(idx) + self.places(torch.arange(idx.shape[1]))
+        return (x.cumsum(1) @ self.tokens.weight.mT).flatten(0, 1), None
+
+
 class Constant(nn.Module):
     def forward(self, x, mask):
         return x.masked_fill(mask, 0)
@@ -195,6 +255,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ),
         (["models.py:Constant", "--inputs", "masked"], "mask bool [batch 3, time 65, 1]"),
         (["models.py:Noise"], "Noise()"),
+        (["models.py:Experts"], "Experts(dim=32, num_experts=4)"),
+        (["models.py:Spectral"], "Spectral(dim=32)"),
+        (["models.py:Chunks"], "[batch 3, time 64, 8]"),
+        (["models.py:Transform"], "Transform(dim=32, max_len=256)"),
+        (["models.py:Flat"], "(idx int64 [batch 3, time 33])"),
         (["torch.nn:GRU", "-a", "input_size=4", "-a", "hidden_size=4"], "[time 65, batch 3, 4]"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
