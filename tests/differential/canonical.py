@@ -6,7 +6,7 @@ from __future__ import annotations
 from asiarch.ir import polynomial as P
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological
-from asiarch.ir.recurrence import Recurrence, recurrences
+from asiarch.ir.recurrence import Factor, Recurrence, recurrences
 
 
 def canonical(function: Function) -> str:
@@ -22,16 +22,35 @@ class _Text:
         self.axes = {a: f"axis{i}" for i, a in enumerate(order)}
 
     def of(self, r: Recurrence) -> str:
-        writes = sorted(f"{self.poly(k)} (x) {self.poly(v)}" for k, v in r.writes)
+        factors = [self.factor(f) for f in r.factors] if r.coupled is None else self.coupled(r)
+        reads = sorted(
+            f"{x.side} of {x.state}: {self.poly(x.q, free=True)}{' pre' * x.pre}" for x in r.reads
+        )
+        sides = [sorted(self.axis(a) for a in s) for s in (r.heads, r.keys, r.values)]
+        kind = "kernel" if r.kernel else "loop"
+        return f"{r.cls} {kind} {sides} {factors} read {reads}"
+
+    def factor(self, factor: Factor) -> str:
+        writes = sorted(f"{self.poly(k)} (x) {self.poly(v)}" for k, v in factor.writes)
         erases = sorted(
             f"{self.poly(e.u)} (x) {self.poly(e.w)}{' decayed' * e.decayed}{' tied' * e.tied}"
-            for e in r.erases
+            for e in factor.erases
         )
-        reads = sorted(f"{self.poly(x.q, free=True)}{' pre' * x.pre}" for x in r.reads)
-        sides = [sorted(self.axis(a) for a in s) for s in (r.heads, r.keys, r.values)]
-        decay = "1" if r.decay is None else self.poly(r.decay)
-        kind = "kernel" if r.kernel else "loop"
-        return f"{r.cls} {kind} {sides} decay {decay} write {writes} erase {erases} read {reads}"
+        decay = "1" if factor.decay is None else self.poly(factor.decay)
+        return f"decay {decay} write {writes} erase {erases}"
+
+    def coupled(self, r: Recurrence) -> list[str]:
+        assert r.coupled is not None
+        matrix = [[self.maybe(n) for n in line] for line in r.coupled.matrix]
+        rows = sorted(
+            f"{[self.maybe(k) for k in row.keys]} (x) {self.maybe(row.value)} - "
+            f"{self.maybe(row.read)} of {row.source}"
+            for row in r.coupled.rows
+        )
+        return [f"matrix {matrix}", *rows]
+
+    def maybe(self, node: Node | None) -> str:
+        return "0" if node is None else self.poly(node)
 
     def axis(self, name: str) -> str:
         return self.axes.get(name, name)

@@ -44,7 +44,47 @@ op bonus_core[H, K, V](r: Seq[H, K], k: Seq[H, K], v: Seq[H, V], a: Seq[H, K]) -
 OUTSIDE = {"rwkv6"}
 """Cores that add something beside the state's read: that sum is computed as it is written."""
 
-SIZES = {"H": 2, "K": 3, "V": 5, "N": 3, "P": 5}
+SLOTS = """
+op slots_core[H, M, K](q: Seq[H, K], k: Seq[H, K], s: Seq[H, M], f: Seq[H, M]) -> Seq[H, M] {
+  state A[H, M, K]
+  A = f * A[t-1] + s * k
+  return A @ q
+}
+"""
+
+S6 = """
+op s6_core[P, N](u: Seq[P], dt: Seq[P], B: Seq[N], C: Seq[N]) -> Seq[P] {
+  param log_a[P, N] ~ const(0.3)
+  state h[P, N]
+  h = exp(-exp(log_a) * dt) * h[t-1] + dt * u * B
+  return h @ C
+}
+"""
+
+PRODUCT = """
+op product_core[H, K, V](
+  q: Seq[H, K], k: Seq[H, K], p: Seq[H, K], v: Seq[H, V], a: Seq[H], b: Seq[H]
+) -> Seq[H, V] {
+  state S[H, K, V]
+  S = a * S[t-1] + b * k * (v - k @ (a * S[t-1]))
+  S = S + p * (v - p @ S)
+  return q @ S
+}
+"""
+
+MOMENTUM = """
+op momentum_core[H, K, V](
+  q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], a: Seq[H], g: Seq[H], b: Seq[H]
+) -> Seq[H, V] {
+  state S[H, K, V]
+  state M[H, K, V]
+  M = g * M[t-1] + b * k * (v - k @ S[t-1])
+  S = a * S[t-1] + M
+  return q @ S
+}
+"""
+
+SIZES = {"H": 2, "K": 3, "V": 5, "N": 3, "P": 5, "M": 4}
 TIME = 19
 AT_LEAST = 30
 
@@ -62,6 +102,10 @@ TEXTS = {
     "mamba2": ("scalar", SSD),
     "linear_attention": ("identity", _from_examples("linear_attention")),
     "rwkv6": ("diagonal", BONUS),
+    "slots": ("diagonal", SLOTS),
+    "s6": ("elementwise", S6),
+    "product": ("scalar+rankN", PRODUCT),
+    "momentum": ("momentum", MOMENTUM),
 }
 
 
@@ -210,6 +254,15 @@ NEAR = [
     ("the rate squared", "mamba2", "dt * B * u", "dt * dt * B * u", None),
     ("a constant for the decay", "mamba2", "exp(-exp(log_a) * dt) * S[t-1]", "S[t-1]", "identity"),
     ("the keys twice", "linear_attention", "z = z[t-1] + k", "z = z[t-1] + k + k", None),
+    ("the decay on the other side", "slots", "f * A[t-1]", "s * A[t-1]", "diagonal"),
+    ("a number for the decay", "s6", "exp(-exp(log_a) * dt) * h[t-1]", "exp(-dt) * h[t-1]",
+     "diagonal"),
+    ("the factors in the other order", "product", "S = S + p * (v - p @ S)",
+     "S = S + p * (v - p @ (S - k * (k @ S)))", "scalar+rankN"),
+    ("both factors read the state before", "product", "  S = S + p * (v - p @ S)",
+     "  S = S + p * (v - p @ S[t-1])", "scalar+rankN"),
+    ("the erase term reads the momentum", "momentum", "k @ S[t-1]", "k @ M[t-1]", None),
+    ("no momentum", "momentum", "g * M[t-1] + b", "b", None),
     ("the bonus beside the state after the token", "rwkv6", "S[t-1] + u", "S + u", None),
 ]  # fmt: skip
 

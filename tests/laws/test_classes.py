@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from asiarch import laws
@@ -13,6 +14,7 @@ from asiarch.ir.recurrence import recurrences
 from asiarch.laws.program import exact, real, single
 from asiarch.laws.resources import no_loop
 from asiarch.laws.subject import Subject
+from asiarch.laws.tolerances import LOOP_FACTOR, UNDAMPED_FACTOR
 
 from .classes import CLASSES
 from .programs import Program, compiled, flat, inputs, streams
@@ -73,3 +75,26 @@ def test_no_loop_over_tokens(program: Program) -> None:
 def test_memory_is_linear_in_the_tokens(program: Program) -> None:
     verdict = laws.memory(Subject(compiled(program)), inputs(program, 64), (512, 1024, 2048))
     assert verdict.ok, str(verdict)
+
+
+HARD = (0.0, 1e-35, 0.02, 0.9, 1.0)
+
+
+@ALL
+def test_hard_data(program: Program) -> None:
+    """One key for all tokens; gates that are 0, that vanish, that do nothing, and all of them."""
+    given = streams(program, len(HARD) + 1, 65)
+    names = flat(program).input_names
+    rng = np.random.default_rng(1)
+    for index, name in enumerate(names):
+        if name in ("k", "p"):
+            given[index][:] = given[index][:, :1]
+        elif name in program.gates:
+            for row, gate in enumerate(HARD):
+                given[index][row] = gate
+            given[index][-1] = rng.choice(HARD, given[index][-1].shape)
+    verdict = real(flat(program), compiled(program), given)
+    assert verdict.ok, str(verdict)
+    verdict = single(flat(program), compiled(program), given)
+    undamped = program.op == "momentum_diagonal_core"  # momentum that nothing damps grows
+    assert (verdict.ratio or 0) <= (UNDAMPED_FACTOR / LOOP_FACTOR if undamped else 1), str(verdict)
