@@ -1,10 +1,10 @@
 """Stability of a recurrence from its normal form: norms of the transition at most 1.
 
-Proved for a decay in [-1, 1], alone or with the erase term of the delta rule: (I - b k k') D with a
-unit key k and b in [0, 2] is a product of a contraction and a reflection-like map of norm at most
-1, and so is every product of such factors. Where the erase term reads the undecayed state, D - b k k'
-is symmetric with eigenvalues from min D - b to max D. Anything else is undecided here (the
-transition of Gated DeltaNet-2, and of RWKV-7 with a rate per channel, can have norm 1.14).
+Proved for a decay in [-1, 1], alone or with the erase term of the delta rule: (I - b k k') D with
+a unit key k and b in [0, 2] is a product of a contraction and a reflection-like map of norm at most
+1, and so is every product of such factors. Where the erase term reads the undecayed state,
+D - b k k' is symmetric with eigenvalues from min D - b to max D. Anything else is undecided here
+(the transition of Gated DeltaNet-2, or of RWKV-7 with a rate per channel, can have norm 1.14).
 """
 
 from __future__ import annotations
@@ -43,15 +43,17 @@ def stable(function: Function, frame: Frame, found: Recurrence) -> tuple[bool, s
 def _delta(
     function: Function, frame: Frame, keys: tuple[str, ...], factor: Factor, erase: Erase
 ) -> tuple[bool, str]:
-    """D (I - b k k'), or D - b k k' where the erase term reads the undecayed state, has norm <= 1."""
+    """Has (I - b k k') D, or D - b k k' where it reads the undecayed state, a norm of at most 1?"""
     memo: dict[Node, P.Poly] = {}
-    key = range_of(function, frame, erase.w)
     write, read = P.expand(erase.u, memo), P.expand(erase.w, memo)
     if len(read) != 1:
         return False, "the erase key is a sum"
     ((monomial, coefficient),) = read.items()
-    inverse = {tuple((n, -p) for n, p in monomial): -1 / Fraction(coefficient)}
-    beta = P.mul(write, inverse)
+    along = tuple(f for f in monomial if set(f[0].type.axes) & set(keys))
+    numbers = tuple(f for f in monomial if f not in along)
+    inverse = P.factors(numbers, tuple((n, -p) for n, p in along))
+    key = range_of(function, frame, P.build({along: Fraction(1)}))
+    beta = P.mul(write, {inverse: -coefficient})
     if P.axes_of(f for m in beta for f in m) & set(keys):
         return False, "the write key and the erase key are not parallel"
     rate = range_of(function, frame, P.build(beta))

@@ -140,6 +140,36 @@ def test_a_key_that_is_no_unit_vector_is_not_stable() -> None:
     assert "unit vector" in found.message
 
 
+def updated(*lines: str) -> str:
+    """The delta rule's definition with another update: k, p unit keys, a and b in (0, 1)."""
+    head = delta("sigmoid(linear[H](x))", "sigmoid(linear[H](x))").replace(f"  {RULE}\n", "")
+    more = ["p = l2norm[K](linear[H, K](x))", "w = linear[H, K](x)",
+            "c = sigmoid(linear[H, K](x))", "e = tanh(linear[H, K, V](x))"]  # fmt: skip
+    body = "\n  ".join([*more, "state S[H, K, V]", *lines])
+    return head.replace("state S[H, K, V]", body)
+
+
+RULE = "S = a * S[t-1] + b * k * (v - k @ (a * S[t-1]))"
+UPDATES = {
+    (RULE, "S = S - 2 * b * p * (p @ S)"): True,
+    (RULE, "S = S - 3 * b * p * (p @ S)"): False,
+    (RULE, "S = S - b * w * (w @ S)"): False,
+    (RULE, "S = S - b * p * (k @ S)"): False,
+    ("S = a * S[t-1] + b * k * (v - k @ S[t-1])",): True,
+    ("S = a * S[t-1] + 2 * b * k * (v - k @ S[t-1])",): False,
+    ("S = c * S[t-1] + b * k * (v - k @ S[t-1])",): True,
+    ("S = c * S[t-1] - c * k * (k @ S[t-1]) + k * v",): False,
+    ("S = e * S[t-1] + k * v",): True,
+    ("S = 2 * e * S[t-1] + k * v",): False,
+    ("state M[H, K, V]", "M = a * M[t-1] + k * (v - k @ S[t-1])", "S = a * S[t-1] + M"): False,
+}
+
+
+@pytest.mark.parametrize("lines", UPDATES, ids=" ; ".join)
+def test_stability_of_other_updates(lines: tuple[str, ...]) -> None:
+    assert errors(check(updated(*lines))) == ([] if UPDATES[lines] else ["E0405"])
+
+
 def test_stability_is_what_norms_say() -> None:
     """Where it is proved, no product of transitions on the reference grows."""
     import numpy as np
@@ -151,6 +181,9 @@ def test_stability_is_what_norms_say() -> None:
         b, a = rng.uniform(0, 2), rng.uniform(-1, 1, 4)
         transition = (np.eye(4) - b * np.outer(k, k)) @ np.diag(a)
         assert np.linalg.norm(transition, 2) <= 1 + 1e-9
+        d = rng.uniform(0, 1, 4)
+        undecayed = np.diag(d) - rng.uniform(0, 1 + d.min()) * np.outer(k, k)
+        assert np.linalg.norm(undecayed, 2) <= 1 + 1e-9
     assert stable.__module__ == "asiarch.analysis.stability"
 
 
