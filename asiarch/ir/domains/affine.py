@@ -135,7 +135,7 @@ def _contract(a: Value, b: Value, over: tuple[str, ...]) -> Value | None:
         return None
     out: Value = {}
     for term, coefficient in product.items():
-        if not set(over) <= _axes(term):
+        if not set(over) <= _axes(term) or _captured(term, over):
             return None
         out = _add(out, {_summed(term, over): coefficient})
     return out
@@ -145,6 +145,14 @@ def _axes(term: Term) -> set[str]:
     """Axes that a term really varies along; a sum over another one would be a multiple."""
     state = set[str]() if term.leaf is None else set(term.leaf.type.axes) - set(term.over)
     return state | P.axes_of(term.scale)
+
+
+def _captured(term: Term, over: tuple[str, ...]) -> bool:
+    """Would a factor move into the state's contraction that has an axis of the same name as one
+    summed there before? `linear[D -> H](sum[H](S))` has two axes H.
+    """
+    inside = (n for n, _ in term.scale if set(n.type.axes) & set(over))
+    return term.leaf is not None and any(set(n.type.axes) & set(term.over) for n in inside)
 
 
 def _summed(term: Term, over: tuple[str, ...]) -> Term:
