@@ -71,7 +71,7 @@ class Body:
 def print_attend(module: ModuleWriter, node: Node) -> None:
     """The block function, the keys with their caches, and the call."""
     body = Body.of(module, node)
-    low = reach(module, node)
+    low, early = reach(node)
     suffix = module.kernels.need(
         "bare/attend.py" if module.bare else "attend/torch.py",
         SINK=node.attr("sink"),
@@ -82,11 +82,13 @@ def print_attend(module: ModuleWriter, node: Node) -> None:
     if module.bare:
         _bare_call(module, body, suffix)
     else:
-        _print_call(module, body, low, suffix)
+        _print_call(module, body, low, early, suffix)
 
 
-def reach(module: ModuleWriter, node: Node) -> int | None:
-    """How many tokens back the condition looks, None for all; refuses one that looks ahead."""
+def reach(node: Node) -> tuple[int | None, int]:
+    """How many tokens back the condition looks, None for all, and how many first tokens of the
+    document it looks at beside; refuses one that looks ahead.
+    """
     from asiarch.ir.offsets import hull
 
     found = hull(node.attr("body").outputs[0])
@@ -95,9 +97,11 @@ def reach(module: ModuleWriter, node: Node) -> int | None:
         raise Unsupported(
             "`attend` reads tokens after the attending one; a backend runs causal programs"
         )
-    if found.low is None or found.low.integer is None:
-        return None
-    return -found.low.integer
+    near, early = found.near, found.early.integer
+    parted = early and node.attr("block") is not None  # a block's keys must stand together
+    if near is None or near.integer is None or early is None or parted:
+        return None, 0
+    return max(0, -near.integer), early
 
 
 def form(body: Function) -> dict[str, str]:
@@ -157,7 +161,7 @@ def _weighed(weight: str, score: str) -> str:
             return score
 
 
-def _print_call(module: ModuleWriter, body: Body, low: int | None, suffix: str) -> None:
+def _print_call(module: ModuleWriter, body: Body, low: int | None, early: int, suffix: str) -> None:
     w, expr, hint = module.writer, module.expr, body.hint
     lead = module.first_stream()
     keys = {id(r[2]): module.state_key(f"{hint}.{r[1]}", module.zeros(
@@ -166,19 +170,28 @@ def _print_call(module: ModuleWriter, body: Body, low: int | None, suffix: str) 
     place = module.state_key(f"{hint}.t", "torch.zeros(batch, dtype=torch.long)")
     name = module.names.fresh("keys")
     held = "0" if low is not None else _held(body, keys, place)
-    options = f"{body.numbers}{_keep(module, body)}"
+    options = f"{body.numbers}{_keep(module, body)}{f', early={early}' if early else ''}"
     w.line(f'{name} = Keys(rows, {low}, state.get("{place}"), {held}, {options})')
     texts: list[str] = []
+    opened: list[str] = []
     for _, _, arg in body.attended:
         text = expr.whole_stream(arg, lead)
         if not text.isidentifier():
             text = module.assign(arg, module.plan.function.hints.get(arg) or "x", Text(text))
         key = keys[id(arg)]
-        texts.append(f'{name}.gather({text}, state.get("{key}"))')
+        gathered = f'{name}.gather({text}, state.get("{key}"))'
+        if early:
+            axes = [expr.size(a) for a in arg.type.axes]
+            first = module.state_key(f"{key}.first", module.zeros("batch", early, *axes))
+            opened.append(f'after["{first}"] = {name}.opening({text}, state.get("{first}"))')
+            gathered = f'{name}.behind(after["{first}"], {gathered})'
+        texts.append(gathered)
         w.line(
             f'after["{key}"] = {name}.cache({text}, state.get("{key}")) if return_state else None'
         )
     w.line(f'after["{place}"] = positions(state.get("{place}"), rows, torch.long)[1]')
+    for line in opened:
+        w.line(line)
     module.kernels.need("running/positions.py")
     ready = [expr.whole_stream(r[2], lead) for r in body.queries]
     tensors = [expr.whole(r[2]) for r in body.plain]

@@ -37,7 +37,8 @@ ONE = Size.of(1)
 class Hull:
     """Bounds of j - t, None where there is none. columns: at most so many j for a t (symbol T).
 
-    anchored: depends on absolute positions. exact: every comparison was read.
+    anchored: depends on absolute positions. exact: every comparison was read. near, early: every j
+    admitted is at least t + near, or below early; no near where that is not known.
     """
 
     low: Size | None
@@ -46,6 +47,8 @@ class Hull:
     anchored: bool
     exact: bool
     empty: bool = False
+    near: Size | None = None
+    early: Size = field(default_factory=lambda: Size.of(0))
 
     @property
     def strict(self) -> bool:
@@ -290,22 +293,36 @@ def _above(row: Linear) -> Constraint:
 def hull(condition: Node) -> Hull:
     """Bounds of j - t over t, j >= 0 where the condition holds."""
     reader = _Reader()
-    found: list[tuple[Size | None, Size | None, Size]] = []
+    found: list[tuple[Size | None, Size | None, Size, Size | None]] = []
     for conjunction in _disjuncts(condition, reader, True):
         bounds = _project(conjunction, reader.remainders)
         if bounds is not None:
             found.append(bounds)
     if not found:
-        return Hull(Size.of(0), Size.of(0), Size.of(0), reader.anchored, reader.exact, empty=True)
+        none = Size.of(0)
+        return Hull(none, none, none, reader.anchored, reader.exact, empty=True, near=none)
     low = _extreme([f[0] for f in found], least=True)
     high = _extreme([f[1] for f in found], least=False)
     time = Size.symbol("T")
     columns = Size.of(0)
-    for _, _, count in found:
+    for _, _, count, _ in found:
         columns = columns + (count if len(found) == 1 else _positive(count))
-    if any(count == time for _, _, count in found):
+    if any(count == time for _, _, count, _ in found):
         columns = time
-    return Hull(low, high, columns, reader.anchored, reader.exact)
+    near, early = _near(found)
+    return Hull(low, high, columns, reader.anchored, reader.exact, near=near, early=early)
+
+
+def _near(
+    found: Sequence[tuple[Size | None, Size | None, Size, Size | None]],
+) -> tuple[Size | None, Size]:
+    """The loosest bound of the disjuncts that have one, and the end of the j of the others."""
+    least = _extreme([f[0] for f in found if f[0] is not None], least=True)
+    ends = [f[3] for f in found if f[0] is None]
+    last = _extreme(ends, least=False) if ends else None
+    if ends and (last is None or last.integer is None or least is None):
+        return None, Size.of(0)
+    return least, last + ONE if last is not None else Size.of(0)
 
 
 def _positive(count: Size) -> Size:
@@ -341,8 +358,8 @@ def _sign(gap: Size) -> int | None:
 
 def _project(
     conjunction: list[Constraint], remainders: dict[str, _Remainder]
-) -> tuple[Size | None, Size | None, Size] | None:
-    """Bounds of d and the number of j for a t; None when no t, j satisfy the conjunction."""
+) -> tuple[Size | None, Size | None, Size, Size | None] | None:
+    """Bounds of d, the number of j for a t, the last j; None when the conjunction never holds."""
     rows: list[Constraint] = []
     for coefficients, rest in conjunction:
         moved = dict(coefficients)
@@ -371,7 +388,7 @@ def _project(
         counts.append(high - low + ONE)
     if j is not None and j[0] is not None and j[1] is not None:
         counts.append(j[1] - j[0] + ONE)
-    return low, high, counts[0] if counts else time
+    return low, high, counts[0] if counts else time, None if j is None else j[1]
 
 
 class _Residues:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .keys import Keys, answered, cut, meet
+from .keys import Keys, add, answered, cut, meet, views
 
 SINK = False
 SOFTMAX = True
@@ -114,9 +114,9 @@ class Attend(torch.autograd.Function):
                 found = [d_score, d_value, *d_sink]
                 pairs = zip(found, outputs, strict=True)  # back over what einsum spread
                 found = pullback(tuple(g.sum_to_size(x.shape).to(x.dtype) for g, x in pairs))
-            cuts = zip(cut(grads, ctx.counts, block), needed, strict=True)
-            for grad, part in zip([g for g, n in cuts if n], found, strict=True):
-                grad += part
+            cuts = zip(views(grads, ctx.counts, block), needed, strict=True)
+            for parts_of, part in zip([g for g, n in cuts if n], found, strict=True):
+                add(parts_of, part)
         return None, None, None, None, *grads
 
 

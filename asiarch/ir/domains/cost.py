@@ -175,12 +175,11 @@ class Costs:
             activations=self.numel(node.type.axes) * TIME,
             depth=ONE,
         )
-        held = columns if found.low is None else -found.low
         seen: set[Node] = set()
         for leaf, arg in zip(body.inputs, node.args, strict=True):
             if leaf.op == "at" and leaf.attr("which") == "j" and arg not in seen:
                 seen.add(arg)
-                kept = TIME if found.low is None else held
+                kept = TIME if found.near is None else found.early - found.near
                 self.hold(self.numel(arg.type.axes) * kept)
 
     def _body(self, node: Node, body: Function) -> Size:
