@@ -171,7 +171,10 @@ def _print_call(module: ModuleWriter, body: Body, low: int | None, early: int, s
     name = module.names.fresh("keys")
     held = "0" if low is not None else _held(body, keys, place)
     options = f"{body.numbers}{_keep(module, body)}{f', early={early}' if early else ''}"
-    w.line(f'{name} = Keys(rows, {low}, state.get("{place}"), {held}, {options})')
+    kind = "EarlyKeys" if early else "Keys"
+    if early:
+        module.kernels.need("attend/early.py")
+    w.line(f'{name} = {kind}(rows, {low}, state.get("{place}"), {held}, {options})')
     texts: list[str] = []
     opened: list[str] = []
     for _, _, arg in body.attended:

@@ -33,9 +33,8 @@ class Keys:
     """The attended tokens of a row: what a state holds of each document, then its own tokens.
 
     reach: how far back a query looks (tokens), None for everything. numbers: the most that a
-    score makes of a pair of tokens. keep: which of the allowed keys stay. early: how many tokens of
-    a document every query may look at, beside its reach. t, j: positions in the document; blocks:
-    the queries' first and end, and the same of the columns of keys.
+    score makes of a pair of tokens. keep: which of the allowed keys stay. t, j: positions in the
+    document; blocks: the queries' first and end, and the same of the columns of keys.
     """
 
     def __init__(
@@ -46,9 +45,8 @@ class Keys:
         held: int,
         numbers: int = 1,
         keep: Callable[..., Tensor] | None = None,
-        early: int = 0,
     ) -> None:
-        self.rows, self.reach, self.keep, self.early = rows, reach, keep, early
+        self.rows, self.reach, self.keep = rows, reach, keep
         self.count = 0 if start is None else held if reach is None else reach
         device = rows.pos.device
         start = torch.zeros(rows.count, dtype=torch.long, device=device) if start is None else start
@@ -62,36 +60,20 @@ class Keys:
         self.slot = past.slot.tolist() if rows.packed else range(self.count, self.count + rows.time)
         number = torch.arange(rows.count, device=device)[:, None].expand(-1, self.count)
         self.doc = Past(rows.doc[None], self.count, number, rows).x if rows.packed else None
-        self.front = early * (rows.count if rows.packed else 1)
-        if early:
-            self._put_in_front()
-        span = self.count + rows.time if reach is None else early + reach + MOST * BLOCK
+        span = self.count + rows.time if reach is None else reach + MOST * BLOCK
         size = block_size(rows.time, len(self.t) * span * numbers)
         self.blocks = [self._block(t, size) for t in range(0, max(rows.time, 1), size)]
-
-    def _put_in_front(self) -> None:
-        """The early tokens of each document have columns of their own, and none in its window."""
-        count, device = self.rows.count, self.j.device
-        place = torch.arange(self.early, device=device)
-        place = place.repeat(count)[None] if self.rows.packed else place.expand(len(self.j), -1)
-        self.j = torch.cat([place, torch.where(self.j < self.early, -1, self.j)], 1)
-        if self.doc is not None:
-            owner = torch.arange(count, device=device).repeat_interleave(self.early)[None]
-            self.doc = torch.cat([owner, self.doc], 1)
 
     def _block(self, t: int, size: int) -> Block:
         end, first = min(t + size, self.rows.time), 0
         if end == 0:
             return 0, 0, ((0, 0),)
-        early = (0, self.early)
         if self.rows.packed:
-            number, last = int(self.rows.doc[t]), int(self.rows.doc[end - 1])
+            number = int(self.rows.doc[t])
             first = self.rows.starts[number] + number * self.count
-            early = (number * self.early, (last + 1) * self.early)
         if self.reach is not None:
             first = max(first, self.slot[t] - self.reach)
-        window = (first + self.front, self.slot[end - 1] + 1 + self.front)
-        return t, end, (early, window) if self.early else (window,)
+        return t, end, ((first, self.slot[end - 1] + 1),)
 
     def admissible(self, block: Block) -> tuple[Tensor, Tensor, Tensor]:
         """t [B, queries, 1], j [B, 1, keys], and whether j exists and is of t's document."""
@@ -102,24 +84,6 @@ class Keys:
             doc = together(slices(self.doc, columns))[:, None]
             real = real & (self.rows.doc[None, t0:t1, None] == doc)
         return t, j, real
-
-    def opening(self, x: Tensor, cache: Tensor | None) -> Tensor:
-        """The early tokens of each document [N, early, ...]: the state's, then its own, then 0."""
-        rows = self.rows
-        place = torch.arange(self.early, device=x.device) - self.start[:, None]
-        lengths = torch.tensor(rows.lengths, device=x.device)[:, None]
-        own = (place >= 0) & (place < lengths)
-        if rows.packed:
-            place = place + torch.tensor(rows.starts, device=x.device)[:, None]
-        padded = torch.cat([x, x.new_zeros(len(x), 1, *x.shape[2:])], 1)
-        number = torch.arange(len(place), device=x.device)[:, None] * (not rows.packed)
-        found = padded[number, torch.where(own, place, rows.time)]
-        own = own.view(*own.shape, *(1,) * (x.dim() - 2))
-        return found if cache is None else torch.where(own, found, cache)
-
-    def behind(self, opening: Tensor, x: Tensor) -> Tensor:
-        """What `gather` gives, behind the early tokens."""
-        return torch.cat([opening.flatten(0, 1)[None] if self.rows.packed else opening, x], 1)
 
     def gather(self, x: Tensor, cache: Tensor | None) -> Tensor:
         """A stream [B, T, ...] behind what the state holds of it."""

@@ -142,7 +142,7 @@ FAULTS = [
     Fault("first tokens not carried", SINKS, "torch.where(own, found, cache)",
           "torch.where(own, found, 0 * cache)", "streaming"),
     Fault("another document's first tokens", SINKS,
-          "(number * self.early, (last + 1) * self.early)", "(0, self.early)", "packing"),
+          "(number * self.early, (final + 1) * self.early)", "(0, self.early)", "packing"),
     Fault("the sink in the numerator", SINKS, "total = total + torch.exp(sink - top)",
           "weights = weights + torch.exp(sink - top)", "ring"),
     Fault("the sink is forgotten", SINKS, "total = total + torch.exp(sink - top)", "pass", "ring"),

@@ -47,5 +47,5 @@ PRINTING = (
     Bug("second_kernel_keeps_state", "lost carry", "codegen/plan.py",
         "read, index == 0)", "read, index == len(found.reads) - 1)"),
     Bug("window_one_short", "wrong window", "codegen/torch_attend.py",
-        "return -found.low.integer\n", "return max(-found.low.integer - 1, 0)\n"),
+        "return max(0, -near.integer), early\n", "return max(0, -near.integer - 1), early\n"),
 )  # fmt: skip
