@@ -41,6 +41,9 @@ def main() -> None:
     if unknown := wanted - {b.name for b in bugs}:
         parser.error(f"no bug {', '.join(sorted(unknown))}")
     finds: list[Find] = []
+    import torch  # once, before processes are forked
+
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="asiarch-sound-") as folder:
         sound = Sound(plant(Path(folder)), arguments.memory)
         with sound.worker:

@@ -45,12 +45,11 @@ def shipped(file: str) -> Path:
 
 def plant(folder: Path, *bugs: Bug) -> Path:
     """A copy of the package in `folder/asiarch` with the hunks applied. Gives `folder`."""
-    away = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(shipped(""), folder / "asiarch", ignore=away)
+    shutil.copytree(shipped(""), folder / "asiarch")
     for name in MAPPED:
         inner = folder / "asiarch" / name
         if not inner.exists():  # in a checkout they lie beside the package
-            shutil.copytree(shipped(f"{name}/"), inner, ignore=away)
+            shutil.copytree(shipped(f"{name}/"), inner)
     for bug in bugs:
         path = folder / "asiarch" / bug.file
         path.write_text(bug.applied(path.read_text(encoding="utf-8")), encoding="utf-8")

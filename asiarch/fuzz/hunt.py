@@ -1,7 +1,7 @@
 """How many drawn programs it takes until the ordinary laws find a planted bug.
 
-Programs are drawn by the sound generator, and a program counts when the sound package passes it: a
-failure under the bug is then the bug's. Two processes judge, one per copy of the package.
+Programs are drawn by the sound generator. A failure is the bug's when the sound package passes the
+program. Two processes judge, one per copy of the package.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import random
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,15 +58,6 @@ class Sound:
             for line in memory.read_text(encoding="utf-8").splitlines():
                 self.known |= json.loads(line)
 
-    def programs(self, first: int, laws: Sequence[str] = EVERY) -> Iterator[tuple[int, str]]:
-        """Seeds from `first` on of which those laws hold, and their files."""
-        seed = first
-        while True:
-            file = draw(random.Random(seed)).file
-            if self.passes(seed, file, laws):
-                yield seed, file
-            seed += 1
-
     def passes(self, seed: int, file: str, laws: Sequence[str] = EVERY) -> bool:
         key = f"{seed} {laws[0]} to {laws[-1]}"
         if key not in self.known:
@@ -78,17 +69,23 @@ class Sound:
 
 
 def hunt(bug: Bug, sound: Sound, first: int = 0, limit: int = LIMIT) -> Find:
-    """Programs of the seeds from `first` on, until a law fails or `limit` have passed."""
-    laws = laws_of(bug)
+    """Programs of the seeds from `first` on, until a law fails or `limit` have passed.
+
+    A program that the sound package fails as well does not count.
+    """
+    laws, tried, seed = laws_of(bug), 0, first - 1
     with tempfile.TemporaryDirectory(prefix="asiarch-planted-") as name:
         folder = plant(Path(name), bug)
         with Worker(folder) as worker:
-            for tried, (seed, file) in enumerate(sound.programs(first, laws), 1):
+            while tried < limit:
+                seed += 1
+                file = draw(random.Random(seed)).file
                 verdict = worker.judge(file, seed, laws)
+                if verdict.law is not None and not sound.passes(seed, file, laws):
+                    continue
+                tried += 1
                 if verdict.law is not None:
                     return Find(str(bug), first, tried, verdict.law, verdict.said or "", seed)
-                if tried == limit:
-                    break
     return Find(str(bug), first, limit, None)
 
 
@@ -97,13 +94,17 @@ def table(bugs: Sequence[Bug], finds: Sequence[Find]) -> str:
     rows = ["| bug | mechanism | file | found by | programs |", "|---|---|---|---|---|"]
     for bug in bugs:
         mine = [f for f in finds if f.bug == bug.name]
+        if not mine:
+            continue
         laws = ", ".join(dict.fromkeys(f.law or "nothing" for f in mine))
         counts = ", ".join(str(f.programs) if f.law else f"> {f.programs}" for f in mine)
         rows.append(f"| {bug.name} | {bug.kind} | `{bug.file}` | {laws} | {counts} |")
-    found = {b.name for b in bugs} & {f.bug for f in finds if f.law}
+    hunted = {b.name for b in bugs} & {f.bug for f in finds}
+    found = hunted & {f.bug for f in finds if f.law}
     median = statistics.median(f.programs for f in finds) if finds else 0
     rows.append("")
-    rows.append(f"{len(found)} of {len(bugs)} bugs found; median of {median:g} programs.")
+    rows.append(f"{len(found)} of {len(hunted)} hunted bugs found, {len(bugs) - len(hunted)} not "
+                f"hunted yet; median of {median:g} programs.")  # fmt: skip
     return "\n".join(rows)
 
 

@@ -1,19 +1,21 @@
 """A process that checks programs with one copy of the package: a line of JSON in, a line out.
 
-Started with the folder of the copy first on its path, so that a planted bug is in all that it runs.
+The folder of the copy is first on its path, so that a planted bug is in all that it runs.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import select
-import subprocess
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,52 +27,48 @@ class Verdict:
 
 
 class Worker:
-    """`folder` holds a package `asiarch`. A program that takes longer than `seconds` fails."""
+    """`folder` holds a package `asiarch`. A program that takes longer than `seconds` fails.
+
+    The process is forked, so that what is none of the package need not be imported again.
+    """
 
     def __init__(self, folder: Path, seconds: float = 120.0) -> None:
         self.folder, self.seconds = folder, seconds
-        self.process: subprocess.Popen[str] | None = None
+        self.child: tuple[int, TextIO, TextIO] | None = None
 
     def judge(self, file: str, seed: int, laws: Sequence[str] = ()) -> Verdict:
         """Of the text of a `Program.file`: the first law that fails, of those or of all."""
-        process = self.process or self._start()
-        assert process.stdin is not None
-        assert process.stdout is not None
+        if self.child is None:
+            self.child = _forked(self.folder)
+        _, into, out = self.child
         try:
-            process.stdin.write(json.dumps({"file": file, "seed": seed, "laws": laws}) + "\n")
-            process.stdin.flush()
+            into.write(json.dumps({"file": file, "seed": seed, "laws": laws}) + "\n")
+            into.flush()
         except BrokenPipeError:
             return self._ended("crash", "the process ended")
-        ready, _, _ = select.select([process.stdout], [], [], self.seconds)
+        ready, _, _ = select.select([out], [], [], self.seconds)
         if not ready:
             return self._ended("time", f"no answer in {self.seconds:g} s")
-        line = process.stdout.readline()
+        line = out.readline()
         if not line:
             return self._ended("crash", "the process ended")
         said: dict[str, Any] = json.loads(line)
         return Verdict(cast("str | None", said["law"]), cast("str | None", said["said"]))
-
-    def _start(self) -> subprocess.Popen[str]:
-        """The child says one word when it has imported the package."""
-        env = os.environ | {"PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        process = subprocess.Popen([sys.executable, "-m", "asiarch.fuzz.worker", str(self.folder)],
-                                   env=env, text=True, cwd=self.folder,
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.DEVNULL)  # fmt: skip
-        assert process.stdout is not None
-        process.stdout.readline()
-        self.process = process
-        return process
 
     def _ended(self, law: str, said: str) -> Verdict:
         self.close()
         return Verdict(law, said)
 
     def close(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.communicate()
-        self.process = None
+        if self.child is None:
+            return
+        number, into, out = self.child
+        os.kill(number, signal.SIGKILL)
+        os.waitpid(number, 0)
+        with contextlib.suppress(BrokenPipeError):
+            into.close()
+        out.close()
+        self.child = None
 
     def __enter__(self) -> Worker:
         return self
@@ -79,21 +77,37 @@ class Worker:
         self.close()
 
 
-def serve(folder: str) -> None:
-    """Answer lines until there are none. The word before the first says that all is imported."""
-    import asiarch
-    from asiarch.fuzz.checks import EVERY, Case, first_failure
-    from asiarch.fuzz.program import read
+def _forked(folder: Path) -> tuple[int, TextIO, TextIO]:
+    """A child that answers lines, with the pipes to it and from it."""
+    asked, into = os.pipe()
+    out, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(into)
+            os.close(out)
+            with os.fdopen(asked) as questions, os.fdopen(told, "w") as answers:
+                serve(folder, questions, answers)
+        finally:
+            os._exit(0)
+    os.close(asked)
+    os.close(told)
+    return child, os.fdopen(into, "w"), os.fdopen(out)
 
-    if not str(asiarch.__file__).startswith(folder):
-        raise SystemExit(f"{asiarch.__file__} is not in {folder}")
-    print("ready", flush=True)
-    for line in sys.stdin:
+
+def serve(folder: Path, questions: TextIO, answers: TextIO) -> None:
+    """Answer lines until there are none, with the package in the folder and no other."""
+    for name in [n for n in sys.modules if n.partition(".")[0] == "asiarch"]:
+        del sys.modules[name]
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    checks = importlib.import_module("asiarch.fuzz.checks")
+    read = importlib.import_module("asiarch.fuzz.program").read
+    if not str(checks.__file__).startswith(str(folder)):
+        return
+    for line in questions:
         asked: dict[str, Any] = json.loads(line)
-        failure = first_failure(Case(read(asked["file"]), asked["seed"]), asked["laws"] or EVERY)
-        law, said = failure or (None, None)
-        print(json.dumps({"law": law, "said": said}), flush=True)
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1])
+        case = checks.Case(read(asked["file"]), asked["seed"])
+        law, said = checks.first_failure(case, asked["laws"] or checks.EVERY) or (None, None)
+        answers.write(json.dumps({"law": law, "said": said}) + "\n")
+        answers.flush()
