@@ -21,6 +21,14 @@ EQUIVALENT = {
     "maximum.spelling.swapped": "max(x, y) is max(y, x)",
     "minimum.float64.swapped": "min(x, y) is min(y, x)",
     "minimum.spelling.swapped": "min(x, y) is min(y, x)",
+    "maximum.spelling.sign": "printed by a rule of its own, as a clamp or torch.maximum",
+    "minimum.spelling.sign": "printed by a rule of its own, as a clamp or torch.minimum",
+    "equal.float64.swapped": "x == y is y == x",
+    "equal.spelling.swapped": "x == y is y == x",
+    "not_equal.float64.swapped": "x != y is y != x",
+    "not_equal.spelling.swapped": "x != y is y != x",
+    "and.float64.swapped": "a and b is b and a",
+    "or.float64.swapped": "a or b is b or a",
 }
 
 
