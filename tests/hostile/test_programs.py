@@ -42,13 +42,15 @@ def processor_time(seconds: float) -> Iterator[None]:
         raise TooSlow
 
     before = signal.signal(signal.SIGVTALRM, stop)
-    # again and again: what is raised while an object dies is swallowed
-    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 0.01)
+    # again and again: what is raised while an object dies is swallowed, and told to nobody
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds, 0.2)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
+        sys.unraisablehook = hook
 
 
 def body(*lines: str, head: str = HEAD, result: str = "x") -> str:
@@ -179,7 +181,6 @@ def test_a_million_layers_are_elaborated_as_three_are() -> None:
 # -- every bound matters: without it, the program that it is for does not come to an end -----------
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("module", "bound", "program"), [
     (size, "TERMS", "a power of a sum"),
     (parts, "MOST", "calls twice"),

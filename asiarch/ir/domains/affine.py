@@ -151,8 +151,11 @@ def _captured(term: Term, over: tuple[str, ...]) -> bool:
     """Would a factor move into the state's contraction that has an axis of the same name as one
     summed there before? `linear[D -> H](sum[H](S))` has two axes H.
     """
-    inside = (n for n, _ in term.scale if set(n.type.axes) & set(over))
-    return term.leaf is not None and any(set(n.type.axes) & set(term.over) for n in inside)
+    if term.leaf is None:
+        return False
+    moved = set(over) & set(term.leaf.type.axes) - set(term.over)
+    inside = (set(n.type.axes) for n, _ in term.scale if set(n.type.axes) & moved)
+    return any(axes & set(term.over) for axes in inside)
 
 
 def _summed(term: Term, over: tuple[str, ...]) -> Term:
