@@ -7,6 +7,7 @@ program. Two processes judge, one per copy of the package.
 from __future__ import annotations
 
 import json
+import math
 import random
 import statistics
 import tempfile
@@ -90,7 +91,10 @@ def hunt(bug: Bug, sound: Sound, first: int = 0, limit: int = LIMIT) -> Find:
 
 
 def table(bugs: Sequence[Bug], finds: Sequence[Find]) -> str:
-    """A row per bug with what found it, and the median; several finds of one bug side by side."""
+    """A row per bug with what found it, and the median; several finds of one bug side by side.
+
+    In the median a bug that was not found counts as one that takes more programs than any other.
+    """
     rows = ["| bug | mechanism | file | found by | programs |", "|---|---|---|---|---|"]
     for bug in bugs:
         mine = [f for f in finds if f.bug == bug.name]
@@ -101,7 +105,8 @@ def table(bugs: Sequence[Bug], finds: Sequence[Find]) -> str:
         rows.append(f"| {bug.name} | {bug.kind} | `{bug.file}` | {laws} | {counts} |")
     hunted = {b.name for b in bugs} & {f.bug for f in finds}
     found = hunted & {f.bug for f in finds if f.law}
-    median = statistics.median(f.programs for f in finds) if finds else 0
+    needed = [f.programs if f.law else math.inf for f in finds]
+    median = statistics.median(needed) if needed else 0
     rows.append("")
     rows.append(f"{len(found)} of {len(hunted)} hunted bugs found, {len(bugs) - len(hunted)} not "
                 f"hunted yet; median of {median:g} programs.")  # fmt: skip

@@ -30,14 +30,14 @@ def by_calls(concrete: Function, flat: Function, params: Any, streams: list[Any]
         frame = run(concrete, domain, streams)
         found = [domain.full(o.type, frame.values[o]) for o in concrete.outputs]
         expected = Reference(flat, params).evaluate(streams)
-    return "calls that are run give other numbers" if differ(found, expected) else None
+    return "calls that are run give other numbers" if apart(found, expected) else None
 
 
 def other_spellings(
     text: str, op: str, sizes: Mapping[str, int], flat: Function, params: Any, streams: list[Any],
     seed: int,
-) -> str | None:  # fmt: skip
-    """Texts that mean the same give the same numbers."""
+) -> tuple[str | None, float]:  # fmt: skip
+    """Texts that mean the same give the same numbers; what is wrong, and by how much."""
     rng = random.Random(seed)
     with np.errstate(all="ignore"):
         expected = Reference(flat, params).evaluate(streams)
@@ -49,19 +49,23 @@ def other_spellings(
                 continue
             if sorted(p.path for p in other.params) != sorted(params):
                 continue
-            if differ(Reference(other, params).evaluate(streams), expected):
-                return f"another spelling gives other numbers:\n{spelled}"
-    return None
+            difference = apart(Reference(other, params).evaluate(streams), expected)
+            if difference:
+                return f"another spelling gives other numbers:\n{spelled}", difference
+    return None, 0.0
 
 
-def differ(found: list[Any], expected: list[Any]) -> bool:
-    """Beyond rounding; not where a number overflows."""
+def apart(found: list[Any], expected: list[Any]) -> float:
+    """The largest difference beyond rounding, 0 without one; not where a number overflows."""
+    worst = 0.0
     for x, y in zip(found, expected, strict=True):
-        known = np.isfinite(x) & np.isfinite(y)
+        known = np.isfinite(y)
         scale = 1 + np.abs(y[known]).max(initial=0.0)
-        if (np.abs(x - y)[known] > CLOSE * scale).any():
-            return True
-    return False
+        gap = np.nan_to_num(np.abs(x - y)[known], nan=np.inf)
+        largest = float(gap.max(initial=0.0))
+        if largest > CLOSE * scale:
+            worst = max(worst, largest)
+    return worst
 
 
-__all__ = ["NotNested", "by_calls", "differ", "other_spellings"]
+__all__ = ["NotNested", "apart", "by_calls", "other_spellings"]

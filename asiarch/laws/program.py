@@ -23,7 +23,7 @@ from asiarch.ir.domains.float64 import Float64
 from asiarch.ir.domains.ring import Ring
 from asiarch.ir.function import Function
 from asiarch.laws.ringmode import RingMode
-from asiarch.laws.tolerances import FLOAT64, compare, compare_with_loop, loop_share
+from asiarch.laws.tolerances import FLOAT64, Error, compare, compare_with_loop, loop_share
 from asiarch.laws.verdict import Verdict, Witness, fails, holds
 
 DRAWS = 4
@@ -200,9 +200,7 @@ def real(
         error = compare(ours, torch.from_numpy(np.array(truth)), FLOAT64)
         worst = max(worst, error.ratio)
         if error.ratio > 1:
-            return fails(
-                law, f"output {index} differs at token {error.token} by {error.difference:.3g}"
-            )
+            return _apart(law, index, error)
     return holds(law, "outputs equal to 1e-12 of the row's maximum", worst)
 
 
@@ -230,9 +228,14 @@ def single(function: Function, module: nn.Module, streams: Sequence[Any]) -> Ver
         error = compare_with_loop(ours, steps, exact_, loop_share(steps, exact_))
         worst = max(worst, error.ratio)
         if error.ratio > 1:
-            text = f"output {index} differs at token {error.token} by {error.difference:.3g}"
-            return fails(law, text, ratio=error.ratio)
+            return _apart(law, index, error)
     return holds(law, "outputs err as a token loop does", worst)
+
+
+def _apart(law: str, index: int, error: Error) -> Verdict:
+    text = f"output {index} differs at token {error.token} by {error.difference:.3g}"
+    witness = Witness(text, None, error.token, error.row, error.difference)
+    return fails(law, witness, ratio=error.ratio)
 
 
 def _narrow(stream: Any) -> Any:

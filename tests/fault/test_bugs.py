@@ -66,7 +66,9 @@ def test_without_a_bug_nothing_is_found(sound: Sound) -> None:
 
 
 def test_the_table_counts_what_is_found() -> None:
-    a, b = BUGS[:2]
-    text = table([a, b], [Find(a.name, 0, 4, "ring"), Find(b.name, 0, 9, None)])
-    assert text.endswith("1 of 2 hunted bugs found, 0 not hunted yet; median of 6.5 programs.")
+    a, b, c = BUGS[:3]
+    finds = [Find(a.name, 0, 4, "ring"), Find(b.name, 0, 9, None), Find(c.name, 0, 40, "cost")]
+    text = table([a, b, c], finds)
+    assert text.endswith("2 of 3 hunted bugs found, 0 not hunted yet; median of 40 programs.")
     assert f"| {b.name} | {b.kind} | `{b.file}` | nothing | > 9 |" in text
+    assert "median of inf" in table([a, b], finds[:2])

@@ -29,9 +29,13 @@ def test_no_program_that_is_accepted_as_causal_leaks(policy: object) -> None:
 
 
 def test_a_grade_that_forgets_delays_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Grades, "delay", lambda self, node, x: x)
-    outcome = run(0, 60, policy=NON_CAUSAL, checks=("grade", "causal"), shrinking=5)
+    checks = ("grade", "causal")
+    with monkeypatch.context() as planted:
+        planted.setattr(Grades, "delay", lambda self, node, x: x)
+        outcome = run(0, 60, policy=NON_CAUSAL, checks=checks, shrinking=5)
     assert outcome.failures
+    for failure in outcome.failures:  # of the fault alone: the sound grade passes the program
+        assert judged(Case(failure.program, failure.seed), checks)[0] is None
 
 
 LEAK = "op main[D](x: Seq[D]) -> Seq[D] where causal { return x + mean[time](x) }\n"
@@ -47,7 +51,6 @@ def test_a_program_that_leaks_is_not_accepted() -> None:
 def test_a_run_writes_what_fails_and_one_line_of_ledger(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("asiarch.fuzz.campaign.SHRINKING", 5.0)
     ledger = tmp_path / "ledger.jsonl"
     words = ["fuzz", "--programs", "3", "--laws", "accepted,format", "--ledger", str(ledger)]
     assert main([*words, "--out", str(tmp_path / "out")]) == 0

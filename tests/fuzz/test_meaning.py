@@ -12,7 +12,7 @@ import pytest
 from asiarch.codegen.reference import Reference
 from asiarch.fuzz import draw
 from asiarch.fuzz.checks import Case, judged
-from asiarch.fuzz.meaning import by_calls, differ
+from asiarch.fuzz.meaning import apart, by_calls
 from asiarch.fuzz.nodes import beyond, outside_ranges, unsound_grade
 from asiarch.fuzz.program import Program
 from asiarch.fuzz.respell import respelled
@@ -49,8 +49,15 @@ def test_layers_have_parameters_of_their_own() -> None:
     tied = {k: next(iter(case.params.values())) for k in case.params}
     streams = case.streams(2, 7)
     assert len(case.params) == 3
-    assert differ(Reference(case.flat, tied).evaluate(streams),
-                  Reference(case.flat, case.params).evaluate(streams))  # fmt: skip
+    assert apart(Reference(case.flat, tied).evaluate(streams),
+                 Reference(case.flat, case.params).evaluate(streams)) > 1e-3  # fmt: skip
+
+
+def test_a_number_that_is_none_is_told_from_one_that_is() -> None:
+    one, none = np.array([1.0]), np.array([np.nan])
+    assert apart([none], [one]) == np.inf
+    assert apart([one], [none]) == 0
+    assert apart([one], [one + 1e-12]) == 0
 
 
 def test_every_form_is_spelled_otherwise() -> None:

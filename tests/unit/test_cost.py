@@ -201,6 +201,7 @@ def test_iterations_stand_for_all() -> None:
     rng = random.Random(0)
     forms = ["n % {m} == {k}", "n % {m} < {k}", "n > {k}", "n == {k}", "2 * n <= {k}",
              "n % {m} != n % 2", "{k} < n % {m}"]  # fmt: skip
+    decided = 0
     for _ in range(60):
         m, k = rng.randint(1, 6), rng.randint(0, 4)
         texts = [f.format(m=m, k=k) for f in rng.sample(forms, 2)]
@@ -218,6 +219,8 @@ def test_iterations_stand_for_all() -> None:
                 said = sum(int(s.evaluate({})) * bool(test.evaluate({"n": n}))
                            for n, s in classes if n is not None)  # fmt: skip
                 assert true == said, (texts, count)
+                decided += 0 < true < count
+    assert decided > 100
 
 
 # -- bounds ----------------------------------------------------------------------------------------

@@ -1,0 +1,63 @@
+"""Rounding explains what it does, and a bug no more because rounding is large elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asiarch.codegen.reference import Reference
+from asiarch.fuzz.checks import Case, judged
+from asiarch.fuzz.program import Program
+from asiarch.fuzz.rounding import explains
+
+# 1e5 + x - 1e5 loses a third of the digits of x from the third token on
+CANCELS = Program(
+    "op main[D](x: Seq[D]) -> Seq[D] {\n"
+    "  big = select(t > 2, 1e5, 0)\n  return (x + big) - big\n}\n",
+    "main", (("D", 3),),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def case() -> Case:
+    return Case(CANCELS, 1)
+
+
+def judge(case: Case, difference: float, token: int | None, steps: bool = True) -> bool:
+    streams = case.streams(2, 9)
+    return explains(case.flat, case.params, streams, difference, 1e-15, token, steps=steps)
+
+
+def test_what_the_programs_own_steps_round_away(case: Case) -> None:
+    (x,) = case.streams(2, 9)
+    lost = np.abs(Reference(case.flat, {}).evaluate([x])[0] - x).max()
+    assert 1e-13 < lost < 1e-10
+    assert judge(case, float(lost), 5)
+    assert not judge(case, float(lost), 5, steps=False)
+
+
+def test_a_difference_beyond_it_is_none(case: Case) -> None:
+    assert not judge(case, 0.1, 5)
+    assert not judge(case, 0.1, None)
+
+
+def test_another_tokens_rounding_explains_nothing(case: Case) -> None:
+    assert judge(case, 1e-10, 5)
+    assert judge(case, 1e-10, None)
+    assert not judge(case, 1e-10, 1)
+
+
+def test_a_wrong_module_is_told_beside_lost_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    case = Case(CANCELS, 1)
+    assert judged(case, ("float64",))[0] is None
+    sound = case.module.forward
+
+    def wrong(*streams: Any, **more: Any) -> Any:
+        return 1.01 * sound(*streams, **more)
+
+    monkeypatch.setattr(case.module, "forward", wrong)
+    failure, _ = judged(case, ("float64",))
+    assert failure is not None
