@@ -230,14 +230,40 @@ def machine(length: int, rounds: int) -> dict[str, Any]:
     }
 
 
+def profile(group: str, d: int, length: int, rounds: int) -> None:
+    """Print the operators that a class spends its time in, largest share first."""
+    import torch.profiler as profilers
+
+    known = {e.group: e for e in entries(d, length) if e.who == "ours"}
+    if group not in known:
+        raise SystemExit(f"no class {group!r}; there are {', '.join(known)}")
+    known[group].run()
+    with profilers.profile(activities=[profilers.ProfilerActivity.CPU]) as record:
+        for _ in range(rounds):
+            known[group].run()
+    averages: Any = record.key_averages()  # pyright: ignore
+    spent: list[tuple[float, int, str]] = [
+        (e.self_cpu_time_total, e.count, e.key) for e in averages
+    ]
+    whole = sum(micros for micros, _, _ in spent)
+    print(f"\n{group}, K = V = {d}: {whole / rounds / 1e3:.1f} ms of CPU for each run")
+    for micros, count, name in sorted(spent, reverse=True)[:12]:
+        print(f"  {micros / whole:6.1%}  {count / rounds:6.1f} calls  {name}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--json", action="store_true", help=f"append a line to {LEDGER.name}")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--time", type=int, default=2048, help="tokens")
     parser.add_argument("--dims", default="64,128", help="sizes K = V")
+    parser.add_argument("--profile", metavar="CLASS", help="where the time of one class goes")
     options = parser.parse_args()
     torch.set_num_threads(2)
+    if options.profile:
+        for d in map(int, options.dims.split(",")):
+            profile(options.profile, d, options.time, options.rounds)
+        return
     if importlib.util.find_spec("fla") is None:
         print("fla-core is not installed (`make oracles`): no references to compare with")
     records: list[dict[str, Any]] = []
