@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TypeAlias
 
 from asiarch.ir import rules
@@ -18,6 +19,7 @@ from asiarch.ir.flatten import flatten
 from asiarch.ir.function import Function, StateInfo
 from asiarch.ir.interpreter import Group, schedule
 from asiarch.ir.node import Node, make, topological
+from asiarch.ir.polynomial import Poly, build
 from asiarch.ir.reads import closed, normal_reads
 from asiarch.ir.recurrence import Read, Recurrence, classify
 from asiarch.ir.types import Type
@@ -204,7 +206,9 @@ def kernels_of(found: Recurrence, chunk: int) -> list[Kernel]:
     writes = (*found.writes, (erase.u, solved.node))
     if erase.tied:
         (k, v), *others = found.writes
-        writes = ((k, rules.pointwise("sub", v, solved.node)), *others)
+        # a value may lack axes along which it is constant: the polynomial spreads it
+        rest: Poly = {((v, 1),): Fraction(1), ((solved.node, 1),): Fraction(-1)}
+        writes = ((k, build(rest)), *others)
     plain = replace(found, cls=found.cls.partition("+")[0], erases=(), writes=writes, reads=across)
     whole = replace(found, reads=(*along, solved))
     return [

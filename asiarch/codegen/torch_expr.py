@@ -273,12 +273,16 @@ class Expressions:
         parts = [self.whole(a) for a in node.args]
         return Text(f'torch.einsum("{sides}->{names(node.type)}", {", ".join(parts)})')
 
-    def whole(self, node: Node) -> str:
-        """A node's text where it must have its real shape: numbers and positions become tensors."""
+    def real(self, node: Node) -> Text:
+        """A node where it must have its real shape: numbers and positions become tensors."""
         text = self.of(node)
         if node.op in ("size", "const"):
-            return f"{self.like}.new_tensor({text.text})"
-        return text.text
+            return Text(f"{self.like}.new_tensor({text.text})")
+        return text
+
+    def whole(self, node: Node) -> str:
+        """The text of `real`, where nothing binds it: an argument, a line."""
+        return self.real(node).text
 
     def filled(self, shape: str, value: Text) -> Text:
         """A tensor of one number, which is written out or a tensor itself."""
@@ -296,18 +300,13 @@ class Expressions:
         )
 
     def whole_stream(self, node: Node, lead: str) -> str:
-        """A stream with its full leading dimensions, as kernels want it."""
+        """A stream with its full leading dimensions, as kernels and results want it."""
         text = self.of(node)
         if self.full(node):
             return text.text
         ones = ", ".join(["-1"] * len(node.type.axes))
-        plain = Text(self.whole(node))
         shape = f"*{lead}.shape[:{self.lead}]"
-        return f"{plain.atom}.expand({shape}{', ' + ones if ones else ''})"
-
-    def spread_stream(self, node: Node, lead: str) -> str:
-        """A result: a Tensor or a positional value is repeated for every token."""
-        return self.whole_stream(node, lead)
+        return f"{self.real(node).atom}.expand({shape}{', ' + ones if ones else ''})"
 
     # -- axes ------------------------------------------------------------------------------------
 
@@ -398,7 +397,7 @@ class Expressions:
         self.helpers.add("annealed")
         ends: list[str] = []
         for arg in node.args:
-            text = Text(self.whole(arg)) if not arg.type.stream else self.of(arg)
+            text = self.of(arg) if arg.type.stream else self.real(arg)
             ends.append(self.place(text, arg.type, node.type.axes).text)
         return Text(f"annealed(self, {', '.join(ends)}, {node.attr('length').integer})")
 

@@ -268,7 +268,7 @@ def shaped(
         full = f"(*{lead}.shape[:2], {', '.join(map(str, shape))})"
         return expr.filled(full, Text(str(missing)) if node is None else expr.of(node)).text
     axes = tuple(a for group in groups for a in group)
-    text = Text(expr.whole(node)) if not node.type.stream else expr.of(node)
+    text = expr.of(node) if node.type.stream else expr.real(node)
     placed = expr.spread(text, node.type, axes)
     if not expr.full(node):
         placed = Text(f"{placed.atom}.expand(*{lead}.shape[:2]{', -1' * len(axes)})")

@@ -157,7 +157,7 @@ class ModuleWriter:
         for step in self.plan.steps:
             self._step_lines(step)
         self._losses(flat)
-        result = ", ".join(self.expr.spread_stream(o, lead) for o in flat.outputs)
+        result = ", ".join(self.expr.whole_stream(o, lead) for o in flat.outputs)
         if not self.bare and (len(flat.outputs) > 1 or not result.isidentifier()):
             body.line(f"out = {result}")
             result = "out"
