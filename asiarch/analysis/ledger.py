@@ -13,7 +13,7 @@ from typing import Any
 from asiarch.analysis import obligations
 from asiarch.analysis.flow import unused_names, unused_parameters
 from asiarch.analysis.lints import lints
-from asiarch.analysis.parts import Part, parts
+from asiarch.analysis.parts import Part, own, parts
 from asiarch.analysis.paths import refused
 from asiarch.analysis.stability import stable
 from asiarch.elaborate.program import Named
@@ -58,8 +58,10 @@ class Facts:
 
     @property
     def flat(self) -> Function | None:
-        """The definition's own flat form, loops kept."""
-        return self.parts[0].function if self.parts else None
+        """The definition's own flat form, loops kept; None where it would grow too large."""
+        if self.parts or not self.complete:
+            return self.parts[0].function if self.parts else None
+        return own(self.function)
 
     @property
     def recurrences(self) -> list[Recurrence]:

@@ -1,5 +1,6 @@
 """The flat graphs of a definition whose recurrences are classified: itself with its calls inlined,
-and every body of `for` and `if` by itself. What would grow too large is left out, and known to be.
+and every body of `for` and `if` by itself. What holds no state has no part. What would grow too
+large is left out, and known to be.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ def parts(function: Function) -> tuple[list[Part], bool]:
     room, complete = MOST, True
     while queue:
         current = queue.pop(0)
+        if not stateful(current):
+            continue
         room -= inlined(current, _kept)
-        flat = _flat(current) if room >= 0 else None
+        flat = flat_form(current) if room >= 0 else None
         if flat is None:
             complete = False
             continue
@@ -44,7 +47,20 @@ def parts(function: Function) -> tuple[list[Part], bool]:
     return out, complete
 
 
-def _flat(function: Function) -> Function | None:
+def stateful(function: Function) -> bool:
+    """Has it a state, in its calls and blocks too?"""
+    if "stateful" not in function.memo:
+        inside = any(stateful(child) for _, child in function.children())
+        function.memo["stateful"] = bool(function.states) or inside
+    return function.memo["stateful"]
+
+
+def own(function: Function) -> Function | None:
+    """The definition's own flat form with loops kept, unless it would grow too large."""
+    return flat_form(function) if inlined(function, _kept) <= MOST else None
+
+
+def flat_form(function: Function) -> Function | None:
     """None for a loop on a state's cycle whose count is a name, and for too many states."""
     try:
         flat = flatten(function, keep=_kept)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from asiarch.ir.function import Function, StateInfo
-from asiarch.ir.node import Node
+from asiarch.ir.node import LEAVES, Node
 from asiarch.ir.primitive import registry
 
 
@@ -38,11 +38,12 @@ class Frame:
 
     def evaluate(self, node: Node) -> Any:
         """The value of one node whose operands have theirs."""
-        if node.is_leaf:
+        if node.op in LEAVES:
             return self.domain.leaf(node, self)
         evaluate = registry()[node.op].evaluate
         assert evaluate is not None, node.op
-        return evaluate(self.domain, node, *(self.values[a] for a in node.args))
+        values = self.values
+        return evaluate(self.domain, node, *[values[a] for a in node.args])
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,7 @@ def test_a_million_layers_are_elaborated_as_three_are() -> None:
 
 @pytest.mark.parametrize(("module", "bound", "program"), [
     (size, "TERMS", "a power of a sum"),
-    (parts, "MOST", "calls twice"),
+    (parts, "MOST", "calls twice with a state"),
     (parts, "STATES", "a chain of states"),
     (witness, "MOST", "a leak below a million layers"),
     (offsets, "MOST", "holes"),

@@ -152,7 +152,11 @@ class Facts(ABC):
         outside = {a for n in group.nodes for a in n.args if a not in inside}
         inputs = [frame.values[a] for a in outside]
 
+        last: list[Any] = []  # what the frame holds the facts of
+
         def step(facts: list[Any]) -> list[Any]:
+            nonlocal last
+            last = facts
             for state, fact, start in zip(group.states, facts, initial, strict=True):
                 frame.values[state.leaf] = self.carry(fact, start)
             for node in group.nodes:
@@ -160,4 +164,6 @@ class Facts(ABC):
             return [frame.values[s.update] for s in group.states]
 
         bottoms = [self.bottom(s.leaf) for s in group.states]
-        step(self._invariant(bottoms, [*initial, *inputs], step))
+        found = self._invariant(bottoms, [*initial, *inputs], step)
+        if found is not last:
+            step(found)

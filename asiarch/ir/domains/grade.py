@@ -70,10 +70,16 @@ def shifted(grade: Grade, low: float, high: float, cause: Node | None = None) ->
 
 def joined(*grades: Grade) -> Grade:
     """The hull."""
-    reading = [g for g in grades if g.reads]
-    if len(reading) < 2 or all(g.reads is reading[0].reads for g in reading):
-        order = reading[0].reads if reading else ()
-        return Grade(order, any(g.whole for g in grades), any(g.anchored for g in grades))
+    if len(grades) == 1:
+        return grades[0]
+    whole = anchored = False
+    reading: list[Grade] = []
+    for grade in grades:
+        whole, anchored = whole or grade.whole, anchored or grade.anchored
+        if grade.reads and not (reading and grade.reads is reading[-1].reads):
+            reading.append(grade)
+    if len(reading) < 2:
+        return Grade(reading[0].reads if reading else (), whole, anchored)
     reads: dict[Node, Reads] = {}
     for grade in reading:
         for leaf, new in grade.reads:
@@ -81,10 +87,12 @@ def joined(*grades: Grade) -> Grade:
             if old is None:
                 reads[leaf] = new
                 continue
+            if old.low <= new.low and old.high >= new.high:
+                continue
             cause = old.cause if old.high >= new.high else new.cause
             reads[leaf] = Reads(min(old.low, new.low), max(old.high, new.high), cause)
     order = tuple(sorted(reads.items(), key=lambda item: id(item[0])))
-    return Grade(order, any(g.whole for g in grades), any(g.anchored for g in grades))
+    return Grade(order, whole, anchored)
 
 
 def _freed(old: Grade, new: Grade) -> Grade:
