@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from asiarch.elaborate.scope import Binding, Poison, Quiet, Scope, Shared, StateName, Static, Value
-from asiarch.elaborate.walk import targets
+from asiarch.elaborate.walk import Labels, targets
 from asiarch.ir.function import ClaimInfo, Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, make
 from asiarch.ir.primitive import Problem
@@ -56,7 +56,7 @@ class Builder:
     spans: dict[Node, Span] = field(default_factory=dict[Node, Span])
     target_counts: dict[str, int] = field(default_factory=dict[str, int])
     target: str = ""
-    labels: Mapping[int, str] = field(default_factory=dict[int, str])
+    labels: Labels = field(default_factory=Labels)
     in_loss: bool = False
     lookahead: int = 0
     polymorphic: bool = False
@@ -146,6 +146,10 @@ class Builder:
             self.captured[node] = leaf
             self.captures.append(node)
         return self.captured[node]
+
+    def captured_from(self, leaf: Node) -> Node | None:
+        """What an input of this function stands for in the enclosing one; None for what is here."""
+        return next((node for node, inside in self.captured.items() if inside is leaf), None)
 
     def visible(self) -> list[str]:
         out = self.scope.all_names()

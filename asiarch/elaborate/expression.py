@@ -328,22 +328,31 @@ def _state_read(b: Builder, e: ast.Index, found: StateName, steps: int) -> Node:
 
 
 def _deep_state(b: Builder, e: ast.Index, found: StateName, steps: int) -> Node:
-    """`S[t-k]`, k > 1, as a chain of states that remember: the initial value for t < k."""
-    leaf, initial = found.leaf, found.initial
+    """`S[t-k]`, k > 1, as a chain of states that remember: the initial value for t < k.
+
+    The chain stands where its state stands: a body that reads an outer one captures its end.
+    """
+    if steps > 64:
+        b.fail("E0506", f"`[t-{steps}]` of a state keeps {steps} copies of it; at most 64", e.span)
+    before = b.captured_from(found.leaf)
+    if before is not None:
+        assert b.outer is not None
+        outer = StateName(before, found.axes, found.initial, found.span)
+        return b.capture(_deep_state(b.outer, e, outer, steps), f"{_state_name(before)}[t-{steps}]")
+    leaf, name = found.leaf, _state_name(found.leaf)
     for extra in range(2, steps + 1):
-        if steps > 64:
-            b.fail(
-                "E0506", f"`[t-{steps}]` of a state keeps {steps} copies of it; at most 64", e.span
-            )
-        name = (
-            f"{leaf.attr('name')}.{extra}" if extra == 2 else f"{found.leaf.attr('name')}.{extra}"
-        )
-        known = next((s for s in b.states if s.leaf.attr("name") == name), None)
+        remembers = f"{name}.{extra}"
+        known = next((s for s in b.states if s.leaf.attr("name") == remembers), None)
         if known is None:
-            known = b.state(name, found.axes, initial, e.span)
+            known = b.state(remembers, found.axes, found.initial, e.span)
             known.current = leaf
         leaf = known.leaf
     return leaf
+
+
+def _state_name(leaf: Node) -> str:
+    """Of a state's leaf, or of the input that stands for one of an enclosing function."""
+    return leaf.attr("name").removesuffix("[t-1]")
 
 
 # -- static ----------------------------------------------------------------------------------------

@@ -198,19 +198,19 @@ def _body(
     inner.inputs, inner.input_names = shared.inputs, shared.input_names
     inner.captured, inner.captures = shared.captured, shared.captures
     inner.scope.names[e.variable.id] = Static(n, "loop", e.variable.span, axis)
-    for index, (name, kind) in enumerate(zip(carried, types, strict=True)):
-        leaf = make("input", (), kind, name=name, index=index, of=inner.name)
-        if index >= len(inner.inputs):
-            inner.inputs.append(leaf)
-            inner.input_names.append(name)
-            inner.captures.append(_current(b, name))
+    leaves = [
+        make("input", (), kind, name=name, index=index, of=inner.name)
+        for index, (name, kind) in enumerate(zip(carried, types, strict=True))
+    ]
+    # The carried values come first; only then may a state's reading be captured after them.
+    for name, leaf in zip(carried[len(inner.inputs) :], leaves[len(inner.inputs) :], strict=True):
+        inner.inputs.append(leaf)
+        inner.input_names.append(name)
+        inner.captures.append(_current(b, name))
+    for name, leaf in zip(carried, leaves, strict=True):
         found = b.scope.find(name)
         if isinstance(found, StateName):
-            before = (
-                inner.capture(found.leaf, f"{name}[t-1]")
-                if len(inner.inputs) >= len(carried)
-                else leaf
-            )
+            before = inner.capture(found.leaf, f"{name}[t-1]")
             inner.scope.names[name] = StateName(before, found.axes, found.initial, found.span, leaf)
         else:
             inner.scope.names[name] = Value(leaf, "stream", e.span)

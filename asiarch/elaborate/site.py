@@ -137,7 +137,7 @@ class CallSite:
 
 def call_path(b: Builder, call: ast.Call | ast.Pipe) -> str:
     """`target.operator`, the operator numbered within its equation."""
-    label = b.labels.get(id(call), call.name.id)
+    label = b.labels.of(call)
     return f"{b.target}.{label}" if b.target else label
 
 

@@ -10,7 +10,7 @@ from asiarch.elaborate.call import elaborate_call, known_operator
 from asiarch.elaborate.expression import static_size, value
 from asiarch.elaborate.scope import Poison, Quiet, Shared, StateName, Static, Value
 from asiarch.elaborate.site import axes_of
-from asiarch.elaborate.walk import labels, targets
+from asiarch.elaborate.walk import Labels, targets
 from asiarch.ir import rules
 from asiarch.ir.node import Node
 from asiarch.ir.primitive import Problem
@@ -86,7 +86,7 @@ def _equation(b: Builder, e: ast.Equation) -> None:
     b.target = b.next_target(e.targets[0].id)
     for extra in e.targets[1:]:
         b.count_target(extra.id)
-    b.labels = labels([e.value])
+    b.labels = Labels([e.value])
     if len(e.targets) == 1:
         results = [value(b, e.value)]
     else:
@@ -181,7 +181,7 @@ def _fresh(b: Builder, name: ast.Name) -> None:
 def _param(b: Builder, e: ast.Param) -> None:
     _fresh(b, e.name)
     axes = known_axes(b, e.axes, e.span)
-    b.target, b.labels = e.name.id, labels([e.initialiser])
+    b.target, b.labels = e.name.id, Labels([e.initialiser])
     initial = value(b, e.initialiser)
     if initial.type.stream:
         b.fail(
@@ -208,7 +208,7 @@ def _state(b: Builder, e: ast.State) -> None:
     axes = known_axes(b, e.axes, e.span)
     initial = rules.number(0)
     if e.initial is not None:
-        b.target, b.labels = e.name.id, labels([e.initial])
+        b.target, b.labels = e.name.id, Labels([e.initial])
         initial = value(b, e.initial)
         if initial.type.stream or not set(initial.type.axes) <= set(axes):
             b.fail(
@@ -228,7 +228,7 @@ def _return(b: Builder, e: ast.Return) -> None:
         b.fail("E0114", "`return` stands at the end of the definition, not in a block", e.span)
     if b.outputs:
         b.fail("E0114", "a definition returns once", e.span)
-    b.target, b.labels = "out", labels(e.values)
+    b.target, b.labels = "out", Labels(e.values)
     nodes = [value(b, v) for v in e.values]
     declared = b.elaborator.results(b)
     if declared is None:
@@ -257,7 +257,7 @@ def _declared(b: Builder, node: Node, kind: Type, span: ast.Span) -> Node:
 
 def _loss(b: Builder, e: ast.Loss) -> None:
     root = b
-    b.target, b.labels = root.next_target("loss"), labels([e.value])
+    b.target, b.labels = root.next_target("loss"), Labels([e.value])
     b.in_loss = True
     try:
         b.losses.append(value(b, e.value))

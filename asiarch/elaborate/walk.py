@@ -55,8 +55,23 @@ def expressions(root: Any) -> Iterator[Any]:
         stack.extend(children(node))
 
 
-def labels(roots: Sequence[Any]) -> dict[int, str]:
-    """`linear`, `linear_2`, ... for each call of an equation, left to right, by `id`."""
+class Labels:
+    """`linear`, `linear_2`, ... for each call of an equation, left to right; made when asked."""
+
+    __slots__ = ("_by_id", "_roots")
+
+    def __init__(self, roots: Sequence[Any] = ()) -> None:
+        self._roots = roots
+        self._by_id: dict[int, str] | None = None
+
+    def of(self, call: ast.Call | ast.Pipe) -> str:
+        """The label of a call; of one that the equation does not hold, its operator."""
+        if self._by_id is None:
+            self._by_id = _labels(self._roots)
+        return self._by_id.get(id(call), call.name.id)
+
+
+def _labels(roots: Sequence[Any]) -> dict[int, str]:
     calls = [
         node
         for root in roots

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from types import SimpleNamespace
 
 from asiarch.ir.node import Node, make
@@ -24,6 +25,7 @@ _TRUTHS = frozenset({"less", "less_equal", "equal", "not_equal", "and", "or", "n
 # -- static numbers --------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1024, typed=True)
 def number(value: Size | Fraction | int | float) -> Node:
     """A number as a Tensor of no axes: exact while it can be."""
     if isinstance(value, float):
