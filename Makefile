@@ -21,8 +21,9 @@ TORCH_STAMP := $(VENV)/.torch-$(shell printf '%s' '$(TORCH)' | cksum | cut -d' '
 # Two test workers share the cores: one thread each, or they fight over them.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-# Fresh programs at every call: the seed is the time, and it is printed. FUZZ_LEDGER=FILE keeps the figures.
-FUZZ_SEED := $(or $(FUZZ_SEED),$(shell date +%s))
+# Fresh programs for every commit, the same ones on every machine: the seed is its hash, and it is printed.
+# FUZZ_SEED=N draws others; FUZZ_LEDGER=FILE keeps the figures.
+FUZZ_SEED := $(or $(FUZZ_SEED),$(shell hash=$$(git rev-parse --short=8 HEAD 2>/dev/null) && printf "%d" "0x$$hash" || date +%s))
 FUZZ := asiarch fuzz --seed $(FUZZ_SEED)000 --programs 20000 $(if $(FUZZ_LEDGER),--ledger $(FUZZ_LEDGER))
 
 .PHONY: help demo test fuzz lint format types contracts docs-code bench gpu-bench env tables oracles clean
