@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from asiarch.codegen.kernel_calls import micros
 from asiarch.codegen.plan import Kernel, make_plan
-from asiarch.codegen.torch_kernel import micros
 from asiarch.ir.recurrence import Recurrence
 from tests.laws.classes import CLASSES
 from tests.laws.programs import CORES, MIXERS, Program, flat

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 
+from asiarch.codegen.attend import form
+from asiarch.codegen.fused import HELPERS
 from asiarch.codegen.plan import Plan, make_plan
-from asiarch.codegen.torch_attend import form
-from asiarch.codegen.torch_fused import HELPERS
 from asiarch.codegen.torch_module import Kernels, ModuleWriter
 from asiarch.codegen.writer import Names, class_name
 from asiarch.ir.function import Function

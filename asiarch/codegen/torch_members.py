@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asiarch.codegen.expressions import Expressions, Text
 from asiarch.codegen.plan import Part, Unsupported
-from asiarch.codegen.torch_expr import Expressions, Text
 from asiarch.codegen.writer import wrapped
 from asiarch.ir.function import ParamInfo
 from asiarch.ir.node import Node, topological

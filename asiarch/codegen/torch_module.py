@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from asiarch.codegen.attend import print_attend
+from asiarch.codegen.cell import print_cell
+from asiarch.codegen.expressions import Expressions, Text
+from asiarch.codegen.fused import fused_text, print_conv
+from asiarch.codegen.kernel_calls import print_kernel
 from asiarch.codegen.plan import Cell, Kernel, Let, Part, Plan, Unsupported, needs
-from asiarch.codegen.torch_attend import print_attend
-from asiarch.codegen.torch_cell import print_cell
-from asiarch.codegen.torch_expr import Expressions, Text
-from asiarch.codegen.torch_fused import fused_text, print_conv
-from asiarch.codegen.torch_kernel import print_kernel
 from asiarch.codegen.torch_members import print_members, print_reset
 from asiarch.codegen.writer import Names, Writer, wrapped
 from asiarch.ir.function import Function

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from asiarch.codegen.torch_expr import Expressions, Text, letters_of
+from asiarch.codegen.expressions import Expressions, Text, letters_of
 from asiarch.ir import rules
 from asiarch.ir.node import Node, topological
 from asiarch.ir.primitive import lookup

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asiarch.codegen.torch_expr import Expressions, Text
+from asiarch.codegen.expressions import Expressions, Text
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, make, topological
 

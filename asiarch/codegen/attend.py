@@ -1,6 +1,6 @@
 """`attend` as a call of the blocked kernel: the score printed as a function of one block.
 
-How a body's expressions are laid out over a block is `torch_pairs`; which order their terms take
+How a body's expressions are laid out over a block is `pairs`; which order their terms take
 is `attend_terms`.
 """
 
@@ -11,9 +11,9 @@ from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from asiarch.codegen.attend_terms import arranged, layouts_of
+from asiarch.codegen.expressions import Text, letters_of
+from asiarch.codegen.pairs import Pairs, Spread, is_product
 from asiarch.codegen.plan import Unsupported
-from asiarch.codegen.torch_expr import Text, letters_of
-from asiarch.codegen.torch_pairs import Pairs, Spread, is_product
 from asiarch.codegen.writer import Names
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological

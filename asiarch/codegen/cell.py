@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asiarch.codegen.expressions import Expressions, Text
+from asiarch.codegen.fused import fused_text
 from asiarch.codegen.plan import Cell
-from asiarch.codegen.torch_expr import Expressions, Text
-from asiarch.codegen.torch_fused import fused_text
 from asiarch.codegen.writer import Names
 from asiarch.ir.node import Node
 

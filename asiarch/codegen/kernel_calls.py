@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from asiarch.codegen.expressions import Text
 from asiarch.codegen.plan import Kernel
-from asiarch.codegen.torch_expr import Text
 from asiarch.codegen.writer import Writer
 from asiarch.ir import polynomial as P
 from asiarch.ir import rules
