@@ -11,15 +11,16 @@ from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 from asiarch.codegen.attend_terms import arranged, layouts_of
-from asiarch.codegen.expressions import Text, letters_of
+from asiarch.codegen.expressions import letters_of
 from asiarch.codegen.pairs import Pairs, Spread, is_product
 from asiarch.codegen.plan import Unsupported
+from asiarch.codegen.spelling import Text, tuple_of
 from asiarch.codegen.writer import Names
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological
 
 if TYPE_CHECKING:
-    from asiarch.codegen.torch_module import ModuleWriter
+    from asiarch.codegen.forward import ForwardWriter
 
 Read: TypeAlias = tuple[Node, str, Node]
 """A leaf of the body, the name of what it reads, and the operand."""
@@ -39,7 +40,7 @@ class Body:
     weigh: str
 
     @staticmethod
-    def of(module: ModuleWriter, node: Node) -> Body:
+    def of(module: ForwardWriter, node: Node) -> Body:
         function = arranged(node.attr("body"))
         layouts = layouts_of(function)
         reads = list(zip(function.inputs, function.input_names, node.args, strict=True))
@@ -68,12 +69,12 @@ class Body:
         return self.layouts[self.function.outputs[2]] in ("t", "pair")
 
 
-def print_attend(module: ModuleWriter, node: Node) -> None:
+def print_attend(module: ForwardWriter, node: Node) -> None:
     """The block function, the keys with their caches, and the call."""
     body = Body.of(module, node)
     low, early = reach(node)
     suffix = module.kernels.need(
-        "bare/attend.py" if module.bare else "attend/torch.py",
+        "bare/attend.py" if module.bare else module.say.kernel("attend"),
         SINK=node.attr("sink"),
         SOFTMAX=node.attr("weight") == "softmax",
         STICK=node.attr("weight") == "stickbreaking",
@@ -119,13 +120,14 @@ def form(body: Function) -> dict[str, str]:
     }
 
 
-def _print_weigh(module: ModuleWriter, body: Body) -> None:
+def _print_weigh(module: ForwardWriter, body: Body) -> None:
     w, names = module.writer, Names(set(module.names.taken))
     flat = module.plan.function
     locals_ = [names.fresh(n if n not in ("t", "j") else f"{n}_") for _, n, _ in body.reads]
-    like = locals_[0] if locals_ else f"self.{flat.params[0].path}" if flat.params else "t.double()"
-    narrow = Pairs(flat, like=like, helpers=module.expr.helpers, layouts=body.layouts)
-    spread = Spread(flat, like=like, helpers=module.expr.helpers)
+    own = module.say.param(flat.params[0].path) if flat.params else "t.double()"
+    like = locals_[0] if locals_ else own
+    narrow = Pairs(flat, module.say, like=like, layouts=body.layouts)
+    spread = Spread(flat, module.say, like=like)
     marks = {"t": "[:, :, None]", "j": "[:, None]", "tensor": ""}
     for (leaf, _, _), local in zip(body.reads, locals_, strict=True):
         narrow.names[leaf] = Text(local)
@@ -161,19 +163,21 @@ def _weighed(weight: str, score: str) -> str:
             return score
 
 
-def _print_call(module: ModuleWriter, body: Body, low: int | None, early: int, suffix: str) -> None:
+def _print_call(
+    module: ForwardWriter, body: Body, low: int | None, early: int, suffix: str
+) -> None:
     w, expr, hint = module.writer, module.expr, body.hint
     lead = module.first_stream()
     keys = {id(r[2]): module.state_key(f"{hint}.{r[1]}", module.zeros(
         "batch", low if low is not None else 0, *(expr.size(a) for a in r[2].type.axes)))
         for r in body.attended}  # fmt: skip
-    place = module.state_key(f"{hint}.t", "torch.zeros(batch, dtype=torch.long)")
+    place = module.state_key(f"{hint}.t", module.say.origin)
     name = module.names.fresh("keys")
     held = "0" if low is not None else _held(body, keys, place)
     options = f"{body.numbers}{_keep(module, body)}{f', early={early}' if early else ''}"
     kind = "EarlyKeys" if early else "Keys"
     if early:
-        module.kernels.need("attend/early.py")
+        module.kernels.need(module.say.kernel("attend", "early"))
     w.line(f'{name} = {kind}(rows, {low}, state.get("{place}"), {held}, {options})')
     texts: list[str] = []
     opened: list[str] = []
@@ -192,26 +196,26 @@ def _print_call(module: ModuleWriter, body: Body, low: int | None, early: int, s
         w.line(
             f'after["{key}"] = {name}.cache({text}, state.get("{key}")) if return_state else None'
         )
-    w.line(f'after["{place}"] = positions(state.get("{place}"), rows, torch.long)[1]')
+    w.line(f'after["{place}"] = positions(state.get("{place}"), rows, {module.say.counting})[1]')
     for line in opened:
         w.line(line)
-    module.kernels.need("running/positions.py")
+    module.kernels.need(module.say.kernel("running", "positions"))
     ready = [expr.whole_stream(r[2], lead) for r in body.queries]
     tensors = [expr.whole(r[2]) for r in body.plain]
     output = module.names.fresh(hint)
-    args = [body.weigh, f'"{_equation(body)}"', name, _tuple(ready), _tuple(texts)]
+    args = [body.weigh, f'"{_equation(body)}"', name, tuple_of(ready), tuple_of(texts)]
     if tensors:
-        args.append(_tuple(tensors))
+        args.append(tuple_of(tensors))
     w.line(f"{output} = attend{suffix}({', '.join(args)})")
     module.expr.names[body.node] = Text(output)
 
 
-def _keep(module: ModuleWriter, body: Body) -> str:
+def _keep(module: ForwardWriter, body: Body) -> str:
     """The argument that says which of the allowed keys stay."""
     count, block = body.node.attr("keep"), body.node.attr("block")
     if count is None:
         return ""
-    module.kernels.need("attend/chosen.py")
+    module.kernels.need(module.say.kernel("attend", "chosen"))
     module.kernels.helpers.add("partial")
     size = None if block is None else block.integer
     return f", keep=partial(chosen, count={count.integer}, block={size})"
@@ -224,7 +228,7 @@ def _held(body: Body, keys: dict[int, str], place: str) -> str:
     return f'len(state["{keys[id(body.attended[0][2])]}"][0]) if state else 0'
 
 
-def _bare_call(module: ModuleWriter, body: Body, suffix: str) -> None:
+def _bare_call(module: ForwardWriter, body: Body, suffix: str) -> None:
     """All pairs at once."""
     expr, lead = module.expr, module.first_stream()
     streams = [expr.whole_stream(r[2], lead) for r in (*body.queries, *body.attended)]
@@ -234,10 +238,6 @@ def _bare_call(module: ModuleWriter, body: Body, suffix: str) -> None:
     pairs = f"{body.weigh}({', '.join(given)})"
     call = f'attend{suffix}("{_equation(body)}", *{pairs}{_keep(module, body)})'
     module.assign(body.node, body.hint, Text(call))
-
-
-def _tuple(items: list[str]) -> str:
-    return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
 
 
 def _equation(body: Body) -> str:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asiarch.codegen.expressions import Expressions, Text
+from asiarch.codegen.expressions import Expressions
 from asiarch.codegen.fused import fused_text
 from asiarch.codegen.plan import Cell
+from asiarch.codegen.spelling import Text, tuple_of
 from asiarch.codegen.writer import Names
 from asiarch.ir.node import Node
 
 if TYPE_CHECKING:
-    from asiarch.codegen.torch_module import ModuleWriter
+    from asiarch.codegen.forward import ForwardWriter
 
 
-def print_cell(module: ModuleWriter, step: Cell) -> None:
+def print_cell(module: ForwardWriter, step: Cell) -> None:
     """`def cell(...)`, then outputs and last states by `scan`."""
     found, w = step.recurrence, module.writer
-    module.kernels.need("bare/scan.py" if module.bare else "scan/torch.py")
+    module.kernels.need("bare/scan.py" if module.bare else module.say.kernel("scan"))
     lead = module.first_stream()
     streams = [n for n in step.outside if n.type.stream]
     keys = [module.state_key(s.name, _initial(module, s.leaf, s.initial)) for s in found.states]
     cell = module.names.fresh("cell")
-    inner = Expressions(module.plan.function, like=module.expr.like, lead=1)
-    inner.helpers = module.expr.helpers
+    inner = Expressions(module.plan.function, module.say, like=module.expr.like, lead=1)
     inner.special = lambda node: fused_text(inner, node.args[0])
     names = Names(set(module.names.taken))
     inner.names.update({n: module.expr.of(n) for n in step.outside if not n.type.stream})
@@ -32,18 +32,18 @@ def print_cell(module: ModuleWriter, step: Cell) -> None:
     tokens = _declare(inner, names, [(n, hints.get(n) or _label(module, n)) for n in streams])
     stream_texts = [module.expr.whole_stream(n, lead) for n in streams]
     with w.block(f"def {cell}(state: Any, token: Any) -> Any:"):
-        w.line(f"{_tuple(states)} = state")
+        w.line(f"{tuple_of(states)} = state")
         if tokens:
-            w.line(f"{_tuple(tokens)} = token")
+            w.line(f"{tuple_of(tokens)} = token")
         _body(module, step, inner, names)
         updates = [_full(inner, s.update, s.leaf) for s in found.states]
         outputs = [inner.of(n).text for n in step.outputs]
-        w.line(f"return {_tuple(updates)}, {_tuple(outputs)}")
+        w.line(f"return {tuple_of(updates)}, {tuple_of(outputs)}")
     w.line()
     _call(module, step, cell, keys, stream_texts, lead)
 
 
-def _label(module: ModuleWriter, node: Node) -> str:
+def _label(module: ForwardWriter, node: Node) -> str:
     text = module.expr.of(node).text
     return text if text.isidentifier() else "x"
 
@@ -57,11 +57,7 @@ def _declare(inner: Expressions, names: Names, wanted: list[tuple[Node, str]]) -
     return out
 
 
-def _tuple(items: list[str]) -> str:
-    return f"({', '.join(items)}{',' if len(items) == 1 else ''})" if items else "()"
-
-
-def _body(module: ModuleWriter, step: Cell, inner: Expressions, names: Names) -> None:
+def _body(module: ForwardWriter, step: Cell, inner: Expressions, names: Names) -> None:
     group = step.recurrence.group.nodes
     uses: dict[Node, int] = {}
     for node in group:
@@ -84,25 +80,25 @@ def _full(inner: Expressions, update: Node, leaf: Node) -> str:
     text = inner.of(update)
     if update.type.stream and not update.type.positional:
         return text.text
-    return (
-        f"{inner.spread(text, update.type, leaf.type.axes).atom}.expand_as({inner.of(leaf).text})"
-    )
+    spread = inner.spread(text, update.type, leaf.type.axes)
+    return inner.say.expand_as(spread, inner.of(leaf).text).text
 
 
-def _initial(module: ModuleWriter, leaf: Node, start: Node, count: str = "batch") -> str:
+def _initial(module: ForwardWriter, leaf: Node, start: Node, count: str = "batch") -> str:
     """The state before the first token of `count` documents."""
     sizes = [module.expr.size(a) for a in leaf.type.axes]
     outside = count == "batch"
     if start.op == "size" and start.attr("value").constant == 0:
-        zeros = "zeros" if outside else f"{module.expr.like}.new_zeros"
-        return f"{zeros}({', '.join(map(str, [count, *sizes]))})"
+        if outside:
+            return module.zeros(count, *sizes)
+        return module.say.full(tuple_of([count, *map(str, sizes)]), "0", module.expr.like).text
     printer = module.outside() if outside else module.expr
     text = printer.spread(printer.of(start), start.type, leaf.type.axes)
-    return f"{text.atom}.expand({count}{', -1' * len(sizes)})"
+    return module.say.expand(text, [count, *["-1"] * len(sizes)]).text
 
 
 def _call(
-    module: ModuleWriter, step: Cell, cell: str, keys: list[str], streams: list[str], lead: str
+    module: ForwardWriter, step: Cell, cell: str, keys: list[str], streams: list[str], lead: str
 ) -> None:
     w, expr = module.writer, module.expr
     found = step.recurrence
@@ -117,20 +113,20 @@ def _call(
         expr.names[node] = Text(name)
         outputs.append(name)
     if module.bare:
-        token = f"{cell}, {_tuple(starts)}, {_tuple(streams or [lead])}"
-        w.line(f"{_tuple(outputs)} = scan({token})")
+        token = f"{cell}, {tuple_of(starts)}, {tuple_of(streams or [lead])}"
+        w.line(f"{tuple_of(outputs)} = scan({token})")
         return
     lasts = [f'after["{k}"]' for k in keys]
-    w.line(f"start = {_tuple(starts)}")
+    w.line(f"start = {tuple_of(starts)}")
     if not streams:
         streams = [lead]
         w.line(
-            f"{_tuple(outputs)}, {_tuple(lasts)} = scan(lambda s, _: {cell}(s, ()), start, "
+            f"{tuple_of(outputs)}, {tuple_of(lasts)} = scan(lambda s, _: {cell}(s, ()), start, "
             f"({lead},), rows)"
         )
         return
-    target = f"{_tuple(outputs)}, {_tuple(lasts)}"
-    call = f"scan({cell}, start, {_tuple(streams)}, rows)"
+    target = f"{tuple_of(outputs)}, {tuple_of(lasts)}"
+    call = f"scan({cell}, start, {tuple_of(streams)}, rows)"
     if len(f"{target} = {call}") > w.room:
         w.line(f"({target}) = (")
         w.line(f"    {call}")

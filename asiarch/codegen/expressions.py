@@ -1,4 +1,6 @@
-"""Nodes as torch expressions. A stream is `[batch, time, *axes]` (in a cell: `[batch, *axes]`).
+"""Nodes as expressions of a tensor library.
+
+A stream is `[batch, time, *axes]` (in a cell: `[batch, *axes]`).
 
 Layout is decided here and nowhere else: operands are aligned by axis name, with `None` where one is
 missing and a permutation where the order differs.
@@ -10,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from asiarch.codegen.spelling import ATOM, Spelling, Text
 from asiarch.ir import rules
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological
 from asiarch.ir.primitive import lookup
 from asiarch.ir.types import Type
 
-ATOM = 100
 _PRECEDENCE = {"or": 4, "and": 5, "less": 6, "less_equal": 6, "equal": 6, "not_equal": 6,
                "add": 20, "sub": 20, "mul": 30, "div": 30, "pow": 50, "not": 40}  # fmt: skip
 
@@ -24,21 +26,6 @@ _PRECEDENCE = {"or": 4, "and": 5, "less": 6, "less_equal": 6, "equal": 6, "not_e
 _TRUTHS = frozenset({"less", "less_equal", "equal", "not_equal", "and", "or", "not"})
 FULL = frozenset({"input", "state", "delay", "window", "cumulative", "attend", "whole", "loop"})
 """What has its leading dimensions in full; what is computed from it has them too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """An expression and how tightly it binds."""
-
-    text: str
-    precedence: int = ATOM
-
-    def within(self, precedence: int) -> str:
-        return self.text if self.precedence >= precedence else f"({self.text})"
-
-    @property
-    def atom(self) -> str:
-        return self.within(ATOM)
 
 
 @dataclass(slots=True)
@@ -51,13 +38,17 @@ class Expressions:
     """
 
     function: Function
+    say: Spelling
     like: str
     lead: int = 2
     names: dict[Node, Text] = field(default_factory=dict[Node, Text])
     special: Callable[[Node], Text] | None = None
-    helpers: set[str] = field(default_factory=set[str])
     draw_like: str = ""
     integers: bool = False
+
+    @property
+    def helpers(self) -> set[str]:
+        return self.say.helpers
 
     # -- sizes -----------------------------------------------------------------------------------
 
@@ -81,7 +72,7 @@ class Expressions:
         if found is not None:
             return found
         if node.op in _TRUTHS and not self.integers:
-            return Text(f"{self._pointwise(node).atom}.to({self.like}.dtype)")
+            return self.say.numbers(self._pointwise(node), self.like)
         match node.op:
             case "size" | "const":
                 return literal(node)
@@ -94,17 +85,13 @@ class Expressions:
             case "expand" | "stack" | "pick" | "split" | "merge" | "rename" | "order":
                 return self._move(node)
             case "index":
-                size = self.size(node.type.axes[0])
-                return Text(
-                    f"torch.arange({size}, dtype={self.like}.dtype, device={self.like}.device)"
-                )
+                return self.say.arange(str(self.size(node.type.axes[0])), self.like)
             case "gather":
                 return self._gather(node)
             case "draw":
                 return self._draw(node)
             case "dropout":
-                rate = float(node.attr("rate").constant)
-                return Text(f"F.dropout({self.of(node.args[0]).text}, {rate}, self.training)")
+                return self.say.dropout(self.of(node.args[0]), float(node.attr("rate").constant))
             case "anneal":
                 return self._anneal(node)
             case _ if lookup(node.op).kind == "pointwise":
@@ -125,7 +112,7 @@ class Expressions:
             return Text(f"{base.within(51)} ** {exponent.within(50)}", 50)
         if node.op in ("maximum", "minimum"):
             return self._extreme(node)
-        spelling = lookup(node.op).spelling["torch"]
+        spelling = lookup(node.op).spelling[self.say.name]
         read = self.truth if node.op in ("and", "or", "not") else self.of
         parts = [self.fitted(read(a), a, node.type.axes) for a in node.args]
         if node.op == "mod" and node.type.positional and not self.integers:
@@ -138,7 +125,7 @@ class Expressions:
                 chosen = self.fitted(self.truth(node.args[0]), node.args[0], node.type.axes)
                 texts = [chosen.text, *self._branches(parts[1:])]
             elif spelling.startswith("torch.") and node.args[0].op in ("size", "const"):
-                texts[0] = f"{self.like}.new_tensor({texts[0]})"
+                texts[0] = self.say.number(texts[0], self.like).text
             return Text(spelling.format(*texts))
         if len(parts) == 1:
             return Text(spelling.format(parts[0].within(precedence)), precedence)
@@ -154,8 +141,8 @@ class Expressions:
         if not all(map(rules.whole, node.args)):
             return Text(spelling.format(*(p.text for p in parts)))
         plain = [self._all_static([a]) for a in node.args]
-        texts = [p.text if s else f"{p.atom}.long()" for p, s in zip(parts, plain, strict=True)]
-        return Text(f"{spelling.format(*texts)}.to({self.like}.dtype)")
+        texts = [p.text if s else self.say.whole(p) for p, s in zip(parts, plain, strict=True)]
+        return self.say.numbers(Text(spelling.format(*texts)), self.like)
 
     def _all_static(self, nodes: Sequence[Node]) -> bool:
         return all(n.op in ("size", "const") for n in nodes)
@@ -167,9 +154,9 @@ class Expressions:
             x, y = y, x
         if y.op in ("size", "const"):
             side = "min" if node.op == "maximum" else "max"
-            return Text(f"{self.fit(x, node.type.axes).atom}.clamp({side}={self.of(y).text})")
+            return self.say.bounded(self.fit(x, node.type.axes), side, self.of(y).text)
         parts = [self.fit(a, node.type.axes).text for a in (x, y)]
-        return Text(f"torch.{node.op}({', '.join(parts)})")
+        return Text(lookup(node.op).spelling[self.say.name].format(*parts))
 
     def truth(self, node: Node) -> Text:
         """The node as a tensor of truth values; everywhere else it is a number, 0 or 1."""
@@ -212,7 +199,7 @@ class Expressions:
             return Text(f"{text.atom}.mT")
         lead = self.leading(kind)
         order = [*range(lead), *(lead + kind.axes.index(a) for a in axes)]
-        return Text(f"{text.atom}.permute({', '.join(map(str, order))})")
+        return self.say.permute(text, order)
 
     # -- contraction -----------------------------------------------------------------------------
 
@@ -226,9 +213,8 @@ class Expressions:
         if product is not None:
             return product
         if left.type.axes == right.type.axes and left.type.axes[-len(over) :] == over:
-            dims = _dims(left.type, over)
             inner = f"{self.of(left).within(30)} * {self.of(right).within(31)}"
-            return Text(f"({inner}).sum({dims})")
+            return self.say.reduce(Text(inner, 30), "sum", _dims(left.type, over))
         return self._einsum(node)
 
     def _matmul(
@@ -243,23 +229,22 @@ class Expressions:
             return None
         left = self.of(x).within(31)
         if n > 1:
-            left = f"{self.of(x).atom}.flatten(-{n})"
+            left = self.say.flatten(self.of(x), -n).text
         if w[:n] == over:
             rest = w[n:]
-            right = self.of(weight).atom
+            right = self.of(weight)
             if n > 1:
-                right = f"{right}.flatten(0, {n - 1})"
+                right = self.say.flatten(right, 0, n - 1)
         elif w[-n:] == over and len(w) == 2 and n == 1:
-            rest, right = w[:-1], f"{self.of(weight).atom}.mT"
+            rest, right = w[:-1], Text(f"{self.of(weight).atom}.mT")
         else:
             return None
         if out[len(x.type.axes) - n :] != rest:
             return None
-        if len(rest) == 1:
-            return Text(f"{left} @ {right}", 30)
-        if not rest:
-            return Text(f"{left} @ {right}", 30)
-        return Text(f"({left} @ {right}.flatten(1)).unflatten(-1, {self.sizes(rest)})")
+        if len(rest) <= 1:
+            return Text(f"{left} @ {right.atom}", 30)
+        product = Text(f"{left} @ {self.say.flatten(right, 1).text}", 30)
+        return self.say.unflatten(product, -1, self.sizes(rest))
 
     def _einsum(self, node: Node) -> Text:
         lead = "btj"[: self.lead]
@@ -271,13 +256,13 @@ class Expressions:
 
         sides = ",".join(names(a.type) for a in node.args)
         parts = [self.whole(a) for a in node.args]
-        return Text(f'torch.einsum("{sides}->{names(node.type)}", {", ".join(parts)})')
+        return self.say.einsum(f"{sides}->{names(node.type)}", parts)
 
     def real(self, node: Node) -> Text:
         """A node where it must have its real shape: numbers and positions become tensors."""
         text = self.of(node)
         if node.op in ("size", "const"):
-            return Text(f"{self.like}.new_tensor({text.text})")
+            return self.say.number(text.text, self.like)
         return text
 
     def whole(self, node: Node) -> str:
@@ -289,8 +274,8 @@ class Expressions:
         try:
             float(value.text)
         except ValueError:
-            return Text(f"{self.like}.new_zeros({shape}) + {value.within(21)}", 20)
-        return Text(f"{self.like}.new_full({shape}, {value.text})")
+            return Text(f"{self.say.full(shape, '0', self.like).text} + {value.within(21)}", 20)
+        return self.say.full(shape, value.text, self.like)
 
     def full(self, node: Node) -> bool:
         """Has the node's tensor its leading dimensions in full, and not 1 for a batch or a time?"""
@@ -304,15 +289,14 @@ class Expressions:
         text = self.of(node)
         if self.full(node):
             return text.text
-        ones = ", ".join(["-1"] * len(node.type.axes))
-        shape = f"*{lead}.shape[:{self.lead}]"
-        return f"{self.real(node).atom}.expand({shape}{', ' + ones if ones else ''})"
+        sizes = [f"*{lead}.shape[:{self.lead}]", *["-1"] * len(node.type.axes)]
+        return self.say.expand(self.real(node), sizes).text
 
     # -- axes ------------------------------------------------------------------------------------
 
     def _reduce(self, node: Node) -> Text:
         x = node.args[0]
-        return Text(f"{self.of(x).atom}.{node.op}({_dims(x.type, node.attr('over'))})")
+        return self.say.reduce(self.of(x), node.op, _dims(x.type, node.attr("over")))
 
     def _keep(self, node: Node) -> Text:
         x, over = node.args[0], node.attr("over")
@@ -322,7 +306,7 @@ class Expressions:
         dim = x.type.axes.index(over[0]) - len(x.type.axes)
         match node.op:
             case "softmax":
-                return Text(f"{text.atom}.softmax({dim})")
+                return self.say.softmax(text, dim)
             case "cumsum":
                 return Text(f"{text.atom}.cumsum({dim})")
             case _:
@@ -334,8 +318,9 @@ class Expressions:
         x, over = node.args[0], node.attr("over")
         kept = tuple(a for a in x.type.axes if a not in over)
         moved = self.permute(self.of(x), x.type, kept + over)
-        flat = f"{moved.atom}.flatten(-{len(over)}).softmax(-1).unflatten(-1, {self.sizes(over)})"
-        return self.permute(Text(flat), x.type.with_axes(kept + over), x.type.axes)
+        flat = self.say.softmax(self.say.flatten(moved, -len(over)), -1)
+        apart = self.say.unflatten(flat, -1, self.sizes(over))
+        return self.permute(apart, x.type.with_axes(kept + over), x.type.axes)
 
     def _move(self, node: Node) -> Text:
         x = node.args[0]
@@ -348,15 +333,12 @@ class Expressions:
                 return self.spread(self.of(x), x.type, node.type.axes)
             case "split":
                 dim = x.type.axes.index(node.attr("axis")) - len(x.type.axes)
-                return Text(f"{self.of(x).atom}.unflatten({dim}, {self.sizes(node.attr('parts'))})")
+                return self.say.unflatten(self.of(x), dim, self.sizes(node.attr("parts")))
             case "merge":
-                return Text(f"{self.of(x).atom}.flatten(-{len(node.attr('parts'))})")
+                return self.say.flatten(self.of(x), -len(node.attr("parts")))
             case "pick":
                 dim = x.type.axes.index(node.attr("axis")) - len(x.type.axes)
-                index = node.attr("index").integer
-                if dim == -1:
-                    return Text(f"{self.of(x).atom}[..., {index}]")
-                return Text(f"{self.of(x).atom}.select({dim}, {index})")
+                return self.say.select(self.of(x), dim, int(node.attr("index").integer))
             case _:
                 return self._stack(node)
 
@@ -366,10 +348,7 @@ class Expressions:
         mixed = len({a.type.stream for a in node.args}) > 1 or any(
             a.type.positional and a.type.stream for a in node.args
         )
-        joined = ", ".join(parts)
-        if mixed:
-            return Text(f"torch.stack(torch.broadcast_tensors({joined}), {dim})")
-        return Text(f"torch.stack(({joined}{',' if len(parts) == 1 else ''}), {dim})")
+        return self.say.stack(parts, dim, mixed)
 
     def spread(self, text: Text, kind: Type, axes: tuple[str, ...]) -> Text:
         """The node with every missing axis at its size."""
@@ -379,35 +358,24 @@ class Expressions:
         if not kind.axes and not kind.stream:
             return self.filled(self.sizes(axes), text)
         sizes = [str(self.size(a)) if a not in kind.axes else "-1" for a in axes]
-        if not kind.stream:
-            return Text(f"{placed.atom}.expand({', '.join(sizes)})")
-        return Text(f"{placed.atom}.expand({', '.join(['-1'] * self.lead + sizes)})")
+        return self.say.expand(placed, sizes if not kind.stream else ["-1"] * self.lead + sizes)
 
     def _gather(self, node: Node) -> Text:
         table, ids = node.args
         place = table.type.axes.index(node.attr("axis"))
-        text = self.of(table)
-        if place:
-            text = Text(f"{text.atom}.movedim({place}, 0)")
-        if len(table.type.axes) == 2:
-            return Text(f"F.embedding({self.of(ids).text}, {text.text})")
-        return Text(f"{text.atom}[{self.of(ids).text}]")
+        ids_text = self.of(ids).text
+        return self.say.rows_of(self.of(table), place, ids_text, len(table.type.axes))
 
     def _anneal(self, node: Node) -> Text:
-        self.helpers.add("annealed")
         ends: list[str] = []
         for arg in node.args:
             text = self.of(arg) if arg.type.stream else self.real(arg)
             ends.append(self.place(text, arg.type, node.type.axes).text)
-        return Text(f"annealed(self, {', '.join(ends)}, {node.attr('length').integer})")
+        return self.say.anneal(ends, node.attr("length").integer)
 
     def _draw(self, node: Node) -> Text:
         """A draw for every entry of the parameter that is initialised."""
-        like = self.draw_like
-        if node.attr("which") == "normal":
-            return Text(f"torch.randn_like({like}) * {self.of(node.args[0]).within(31)}", 30)
-        low, high = (self.of(a).text for a in node.args)
-        return Text(f"torch.empty_like({like}).uniform_({low}, {high})")
+        return self.say.draw(node.attr("which"), [self.of(a) for a in node.args], self.draw_like)
 
 
 def literal(node: Node) -> Text:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asiarch.codegen.expressions import Expressions, Text
+from asiarch.codegen.expressions import Expressions
+from asiarch.codegen.spelling import Text
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, make, topological
 
 if TYPE_CHECKING:
-    from asiarch.codegen.torch_module import ModuleWriter
+    from asiarch.codegen.forward import ForwardWriter
 
 
 def fused_text(expr: Expressions, call: Node) -> Text:
@@ -77,7 +78,7 @@ def _norm(expr: Expressions, call: Node, text: Text, spelling: str) -> Text:
     return Text(f"{spelling}({text.text}, {_dims(x, over)}, {', '.join(placed)})")
 
 
-def print_conv(module: ModuleWriter, call: Node) -> None:
+def print_conv(module: ForwardWriter, call: Node) -> None:
     """`y, tail = conv(x, taps, dilation, tail, rows)`."""
     x, path = call.args[0], call.attr("path")
     function: Function = call.attr("function")
@@ -89,20 +90,20 @@ def print_conv(module: ModuleWriter, call: Node) -> None:
     if module.bare:
         _bare_conv(module, call, dilation)
         return
-    module.kernels.need("conv/torch.py")
+    module.kernels.need(module.say.kernel("conv"))
     shape = [module.expr.size(a) for a in x.type.axes]
     key = module.state_key(path, module.zeros("batch", (n - 1) * dilation, *shape))
     text = module.expr.whole_stream(x, module.first_stream())
     result = next(r for r in module.uses if r.op == "result" and r.args[0] is call)
     name = module.names.fresh("_".join(path.split(".")[-2:]))
-    taps = f"self.{path}.taps"
+    taps = module.say.param(f"{path}.taps")
     module.writer.line(
         f'{name}, after["{key}"] = conv({text}, {taps}, {dilation}, state.get("{key}"), rows)'
     )
     module.expr.names[result] = Text(name)
 
 
-def _bare_conv(module: ModuleWriter, call: Node, dilation: int) -> None:
+def _bare_conv(module: ForwardWriter, call: Node, dilation: int) -> None:
     module.kernels.need("bare/conv.py")
     path = call.attr("path")
     text = module.expr.whole_stream(call.args[0], module.first_stream())

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from asiarch.codegen.expressions import Text
 from asiarch.codegen.plan import Kernel
+from asiarch.codegen.spelling import Text
 from asiarch.codegen.writer import Writer
 from asiarch.ir import polynomial as P
 from asiarch.ir import rules
@@ -17,7 +17,7 @@ from asiarch.ir.node import Node
 from asiarch.ir.recurrence import Coupled, Erase, Factor, Read, Recurrence
 
 if TYPE_CHECKING:
-    from asiarch.codegen.torch_module import ModuleWriter
+    from asiarch.codegen.forward import ForwardWriter
 
 Axes = tuple[str, ...]
 
@@ -31,7 +31,7 @@ class Micro:
     erase: Erase | None
 
 
-def print_kernel(module: ModuleWriter, step: Kernel) -> None:
+def print_kernel(module: ForwardWriter, step: Kernel) -> None:
     """One kernel call; the state after the last token comes from the first."""
     found = step.recurrence
     if step.first:
@@ -60,7 +60,9 @@ def _of_factor(factor: Factor) -> list[Micro]:
 # -- states ----------------------------------------------------------------------------------------
 
 
-def initial(module: ModuleWriter, found: Recurrence, state: StateInfo, count: str = "batch") -> str:
+def initial(
+    module: ForwardWriter, found: Recurrence, state: StateInfo, count: str = "batch"
+) -> str:
     """A state before the first token of `count` documents."""
     sizes = [_product(module, axes) for axes in (found.heads, found.keys, found.values)]
     start = state.initial
@@ -69,14 +71,15 @@ def initial(module: ModuleWriter, found: Recurrence, state: StateInfo, count: st
     axes = (*found.heads, *found.keys, *found.values)
     printer = module.outside() if count == "batch" else module.expr
     text = printer.spread(printer.of(start), start.type, axes)
-    return f"{text.atom}.reshape({', '.join(map(str, sizes))}).expand({count}, -1, -1, -1)"
+    shaped = Text(f"{text.atom}.reshape({', '.join(map(str, sizes))})")
+    return module.say.expand(shaped, [count, "-1", "-1", "-1"]).text
 
 
 def _zero(start: Node) -> bool:
     return start.op == "size" and start.attr("value").constant == 0
 
 
-def _carried(module: ModuleWriter, found: Recurrence, state: StateInfo, extra: Axes) -> str:
+def _carried(module: ForwardWriter, found: Recurrence, state: StateInfo, extra: Axes) -> str:
     """The given state, else the one that documents start with, for each query that shares it."""
     start = "" if _zero(state.initial) else f", {initial(module, found, state, 'rows.count')}"
     text = f'state.get("{state.name}"{start})'
@@ -86,7 +89,7 @@ def _carried(module: ModuleWriter, found: Recurrence, state: StateInfo, extra: A
     return text
 
 
-def _product(module: ModuleWriter, axes: Axes) -> int:
+def _product(module: ForwardWriter, axes: Axes) -> int:
     total = 1
     for axis in axes:
         total *= module.expr.size(axis)
@@ -101,7 +104,7 @@ class _Call:
     the values of a class whose decay does not tell them apart.
     """
 
-    def __init__(self, module: ModuleWriter, step: Kernel, key: str) -> None:
+    def __init__(self, module: ForwardWriter, step: Kernel, key: str) -> None:
         self.module, self.step, self.key = module, step, key
         self.found, self.read = step.recurrence, step.read
         self.base = self.found.cls.partition("+")[0]
@@ -158,7 +161,7 @@ class _Call:
     def _kernel(self) -> tuple[str, list[str]]:
         """The kernel's name and its streams."""
         if len(self.steps) > 1:
-            self.module.kernels.need("substeps/torch.py")
+            self.module.kernels.need(self.module.say.kernel("substeps"))
         pre = self.read.pre if self.read is not None else False
         keys, values = self.found.keys, self.found.values
         if self.side == "whole":
@@ -213,8 +216,8 @@ class _Call:
         return self._name(name, name if self.tied else f"{name}_untied", pre, **flags), args
 
     def _name(self, folder: str, name: str, pre: bool, **flags: bool) -> str:
-        file = name.removeprefix(folder).strip("_") or "torch"
-        return name + self.module.kernels.need(f"{folder}/{file}.py", READ_PRE=pre, **flags)
+        file = self.module.say.kernel(folder, name.removeprefix(folder).strip("_"))
+        return name + self.module.kernels.need(file, READ_PRE=pre, **flags)
 
     # -- streams ---------------------------------------------------------------------------------
 
@@ -251,7 +254,7 @@ class _Call:
             if not group:
                 text = Text(f"{text.atom}.squeeze({at})")
             elif len(group) > 1:
-                text = Text(f"{text.atom}.unflatten({at}, {expr.sizes(group)})")
+                text = expr.say.unflatten(text, at, expr.sizes(group))
         axes += self.found.keys + self.found.values
         return expr.permute(
             _unflat(self.module, text, self.heads), node.type.with_axes(axes), node.type.axes
@@ -259,7 +262,7 @@ class _Call:
 
 
 def shaped(
-    module: ModuleWriter, node: Node | None, groups: Sequence[Axes], missing: int = 0
+    module: ForwardWriter, node: Node | None, groups: Sequence[Axes], missing: int = 0
 ) -> str:
     """A node as [batch, time, *groups], the axes of each group flattened to one."""
     expr, lead = module.expr, module.first_stream()
@@ -271,7 +274,7 @@ def shaped(
     text = expr.of(node) if node.type.stream else expr.real(node)
     placed = expr.spread(text, node.type, axes)
     if not expr.full(node):
-        placed = Text(f"{placed.atom}.expand(*{lead}.shape[:2]{', -1' * len(axes)})")
+        placed = expr.say.expand(placed, [f"*{lead}.shape[:2]", *["-1"] * len(axes)])
     at = len(axes) + 2
     for n, group in reversed(list(enumerate(groups))):
         at -= len(group)
@@ -279,32 +282,32 @@ def shaped(
             continue
         last = n == len(groups) - 1
         if group:
-            span = f"-{len(group)}" if last else f"{at}, {at + len(group) - 1}"
-            placed = Text(f"{placed.atom}.flatten({span})")
+            span = (-len(group), -1) if last else (at, at + len(group) - 1)
+            placed = expr.say.flatten(placed, *span)
         elif last:
             placed = Text(f"{placed.atom}[..., None]")
         else:
-            placed = Text(f"{placed.atom}.unsqueeze({at})")
+            placed = expr.say.unsqueeze(placed, at)
     return placed.text
 
 
-def viewed(module: ModuleWriter, text: Text, node: Node, heads: Axes, values: Axes) -> Text:
+def viewed(module: ForwardWriter, text: Text, node: Node, heads: Axes, values: Axes) -> Text:
     """[batch, time, heads, values] as the axes of a node."""
     expr = module.expr
     if not values:
         text = Text(f"{text.atom}.squeeze(-1)")
     elif len(values) > 1:
-        text = Text(f"{text.atom}.unflatten(-1, {expr.sizes(values)})")
+        text = expr.say.unflatten(text, -1, expr.sizes(values))
     text = _unflat(module, text, heads)
     return expr.permute(text, node.type.with_axes(heads + values), node.type.axes)
 
 
-def _unflat(module: ModuleWriter, text: Text, heads: Axes) -> Text:
+def _unflat(module: ForwardWriter, text: Text, heads: Axes) -> Text:
     if len(heads) == 1:
         return text
     if not heads:
         return Text(f"{text.atom}.squeeze(2)")
-    return Text(f"{text.atom}.unflatten(2, {module.expr.sizes(heads)})")
+    return module.say.unflatten(text, 2, module.expr.sizes(heads))
 
 
 def _extra(found: Recurrence, read: Read | None) -> Axes:
@@ -318,7 +321,7 @@ def _extra(found: Recurrence, read: Read | None) -> Axes:
 # -- coupled states --------------------------------------------------------------------------------
 
 
-def _coupled(module: ModuleWriter, step: Kernel, form: Coupled) -> None:
+def _coupled(module: ForwardWriter, step: Kernel, form: Coupled) -> None:
     """States that feed each other by one call, which gives all of them after the last token."""
     found, w, read = step.recurrence, module.writer, step.read
     extra = _extra(found, read)
@@ -342,7 +345,7 @@ def _coupled(module: ModuleWriter, step: Kernel, form: Coupled) -> None:
         str(read.state if read is not None else 0),
     ]
     pre = read.pre if read is not None else False
-    name = "coupled" + module.kernels.need("coupled/torch.py", READ_PRE=pre)
+    name = "coupled" + module.kernels.need(module.say.kernel("coupled"), READ_PRE=pre)
     hint = module.plan.function.hints.get(read.node) if read is not None else None
     output = module.names.fresh(hint or "o") if read is not None else "_"
     lasts = [f'after["{s.name}"]' for s in found.states]

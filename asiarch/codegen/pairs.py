@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from asiarch.codegen.expressions import Expressions, Text, letters_of
+from asiarch.codegen.expressions import Expressions, letters_of
+from asiarch.codegen.spelling import Text
 from asiarch.ir import rules
 from asiarch.ir.node import Node, topological
 from asiarch.ir.primitive import lookup
@@ -27,10 +28,10 @@ class Places(Expressions):
     def of(self, node: Node) -> Text:
         if node not in self.names:
             if node.op == "position":
-                which = node.attr("which")
-                return Text(which if self.integers else f"{which}.to({self.like}.dtype)")
+                which = Text(node.attr("which"))
+                return which if self.integers else self.say.numbers(which, self.like)
             if not self.integers and _distance(node):
-                return Text(f"{self.whole_number(node).atom}.to({self.like}.dtype)")
+                return self.say.numbers(self.whole_number(node), self.like)
         return Expressions.of(self, node)
 
     def whole_number(self, node: Node) -> Text:
@@ -104,7 +105,7 @@ class Pairs(Places):
                 if present != kind.axes:
                     order = [0, *(1 + kind.axes.index(a) for a in present)]
                     n = len(order)
-                    text = Text(f"{text.atom}.permute({', '.join(map(str, [*order, n, n + 1]))})")
+                    text = self.say.permute(text, [*order, n, n + 1])
                 if "None" not in marks:
                     return text
                 return Text(f"{text.atom}[:, {', '.join(marks)}, :, :]")
@@ -118,7 +119,7 @@ class Pairs(Places):
             case _:
                 order = [0, *(2 + kind.axes.index(a) for a in present), 1]
                 if order != [0, 1]:
-                    text = Text(f"{text.atom}.permute({', '.join(map(str, order))})")
+                    text = self.say.permute(text, order)
                 ends = ":, None" if layout == "t" else "None, :"
                 if "None" not in marks:
                     return Text(f"{text.atom}[..., None]" if layout == "t" else
@@ -141,16 +142,16 @@ class Pairs(Places):
             return f"b{axes}tj" if layout == "pair" else _LEADS[layout] + axes
 
         before, self.pairing = self.pairing, False
-        parts = ", ".join(self.of(a).text for a in node.args)
+        parts = [self.of(a).text for a in node.args]
         self.pairing = before
         out = "b" + "".join(letters[a] for a in node.type.axes) + "tj"
-        return Text(f'torch.einsum("{names(left)},{names(right)}->{out}", {parts})')
+        return self.say.einsum(f"{names(left)},{names(right)}->{out}", parts)
 
     def _pair_reduce(self, node: Node) -> Text:
         axes = node.args[0].type.axes
         dims = sorted(axes.index(a) - len(axes) - 2 for a in node.attr("over"))
         text = str(dims[0]) if len(dims) == 1 else f"({', '.join(map(str, dims))})"
-        return Text(f"{self.of(node.args[0]).atom}.{node.op}({text})")
+        return self.say.reduce(self.of(node.args[0]), node.op, text)
 
 
 @dataclass(slots=True)
@@ -168,8 +169,7 @@ class Spread(Places):
             return f"{text}[..., None, None]"
         if not axes:
             return text
-        order = ", ".join(map(str, [0, *range(3, 3 + len(axes)), 1, 2]))
-        return f"{text}.permute({order})"
+        return self.say.permute(Text(text), [0, *range(3, 3 + len(axes)), 1, 2]).text
 
 
 def is_product(roots: Iterable[Node], layouts: dict[Node, str]) -> bool:

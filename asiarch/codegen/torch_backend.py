@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 
 from asiarch.codegen.attend import form
+from asiarch.codegen.forward import Kernels
 from asiarch.codegen.fused import HELPERS
 from asiarch.codegen.plan import Plan, make_plan
-from asiarch.codegen.torch_module import Kernels, ModuleWriter
+from asiarch.codegen.spelling import TorchSpelling
+from asiarch.codegen.torch_module import ModuleWriter
 from asiarch.codegen.writer import Names, class_name
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological
@@ -65,7 +67,7 @@ class _Emitter:
         name = self.names.fresh(wish)
         self.classes[id(function)] = (function, name)
         plan = make_plan(function, self.chunk, loops=self.bare)
-        writer = ModuleWriter(plan, name, self.kernels, self.class_of, self.bare)
+        writer = ModuleWriter(plan, name, self.kernels, self.class_of, TorchSpelling(), self.bare)
         text = writer.write()
         self.helpers |= writer.expr.helpers | self.kernels.helpers
         self.texts.append(text)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asiarch.codegen.expressions import Expressions, Text
+from asiarch.codegen.expressions import Expressions
 from asiarch.codegen.plan import Part, Unsupported
+from asiarch.codegen.spelling import Text
 from asiarch.codegen.writer import wrapped
 from asiarch.ir.function import ParamInfo
 from asiarch.ir.node import Node, topological
@@ -38,11 +39,11 @@ def print_members(m: ModuleWriter) -> None:
 def _part_member(m: ModuleWriter, tree: dict[str, object], node: Node) -> None:
     path = node.attr("path").split(".")
     if node.op == "call":
-        _insert(tree, path, f"{m.part_class(node.attr('function'))}()")
+        _insert(tree, path, f"{m.part(node.attr('function'))}()")
         return
     bodies, schedule = node.attr("bodies"), node.attr("schedule")
     count = node.attr("count").integer
-    classes = [m.part_class(f) for f in bodies]
+    classes = [m.part(f) for f in bodies]
     if schedule is None or len(classes) == 1:
         _insert(tree, path, f"nn.ModuleList({classes[0]}() for _ in range({count}))")
         return
@@ -93,7 +94,7 @@ def _initial_lines(m: ModuleWriter, param: ParamInfo) -> None:
             bounds = [f"std={bounds[0]}"]
         w.line(f"{target}.{method}({', '.join(bounds)})")
         return
-    printer = Expressions(m.plan.function, like=target, special=_initial_special)
+    printer = Expressions(m.plan.function, m.say, like=target, special=_initial_special)
     printer.draw_like = target
     order = topological([initial])
     for node in order:

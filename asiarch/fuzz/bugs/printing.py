@@ -1,4 +1,4 @@
-"""Bugs in plans and in the printing of torch modules."""
+"""Bugs in plans and in the printing of modules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRINTING = (
         'side = "max" if node.op == "maximum" else "min"'),
     Bug("softmax_of_many_axes", "wrong axis", "codegen/expressions.py",
         "moved = self.permute(self.of(x), x.type, kept + over)\n", "moved = self.of(x)\n"),
-    Bug("rows_of_a_table", "wrong axis", "codegen/expressions.py",
+    Bug("rows_of_a_table", "wrong axis", "codegen/spelling.py",
         "        if place:\n", "        if place > 1:\n"),
     Bug("matrix_of_the_first_axis", "wrong axis", "codegen/expressions.py",
         "if weight.type.stream or not x.type.stream or x.type.axes[-n:] != over:",
