@@ -71,6 +71,7 @@ tables: env ## the parser's tables, after a change of the grammar
 
 oracles: env ## optional third-party references that tests and benchmarks compare with
 	$(PIP) --no-deps -c constraints.txt fla-core einops
+	$(PIP) -c constraints.txt transformers
 
 clean: ## remove what builds and tests leave; the environment stays
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

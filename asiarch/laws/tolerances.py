@@ -29,6 +29,10 @@ UNDAMPED_FACTOR = 32.0
 rounds next to nothing, and any solved form, LAPACK's substitution too, was seen to err 31 times as
 much as the loop's worst row."""
 
+ANOTHERS = {torch.float64: 1e-12, torch.float32: 2e-5}
+"""Of the largest value: outputs and gradients beside somebody else's code for the same operator,
+by the precision in which that computes."""
+
 SAME_CODE = {
     torch.float64: FLOAT64,
     torch.float32: 2e-5,

@@ -1,0 +1,1 @@
+"""Independent oracles: our definitions beside what others wrote for the same operators."""

@@ -1,0 +1,181 @@
+"""Both sides of an oracle, run and compared: outputs and the gradient at every leaf.
+
+Our side runs twice: as the token loop on numpy, whose derivative is that of dual numbers, and as
+the emitted module under torch's autograd.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from asiarch.codegen.reference import Reference as TokenLoop
+from asiarch.interface import compile as compile_text
+from asiarch.ir.domains.dual import Dual, Pair
+from asiarch.ir.domains.float64 import Float64
+from asiarch.laws.oracles.oracle import Leaves, Oracle
+from asiarch.laws.oracles.widened import widened
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How far two sides are apart, each number a share of the reference's own size.
+
+    error: the largest difference of outputs, of the largest output; loop: the same for the token
+    loop; rms: root mean squares; gradient: the worst leaf's largest difference, of that gradient's
+    largest value; slope: the token loop's derivative along random directions, of the gradient's
+    length.
+    """
+
+    error: float
+    loop: float
+    rms: float
+    gradient: float
+    slope: float
+    worst_leaf: str
+
+    @property
+    def worst(self) -> float:
+        """The largest of all; infinite where something is not finite."""
+        numbers = [self.error, self.loop, self.rms, self.gradient, self.slope]
+        return max(numbers) if all(np.isfinite(n) for n in numbers) else float("inf")
+
+
+Outputs = tuple[Tensor, ...]
+
+
+def measure(oracle: Oracle, seed: int = 0) -> Measure:
+    """Draws leaves and runs everything. Raises Absent."""
+    x = oracle.draw(seed)
+    return compared(oracle, x, *reference_side(oracle, x))
+
+
+def reference_side(oracle: Oracle, x: Leaves) -> tuple[Outputs, Mapping[str, Tensor]]:
+    """Their outputs and gradients, in float64 where the oracle says so. Raises Absent."""
+    function = oracle.reference.load()
+    wide = oracle.precision == torch.float64
+    leaves = Leaves(**{n: _leaf(t, oracle.precision) for n, t in vars(x).items()})
+    with warnings.catch_warnings(), widened() if wide else nullcontext():
+        warnings.simplefilter("ignore")
+        outputs = _tuple(oracle.theirs(function, leaves))
+        return outputs, _gradients(outputs, leaves)
+
+
+def _leaf(x: Tensor, precision: torch.dtype) -> Tensor:
+    return x.detach().clone().to(precision).requires_grad_()
+
+
+def compared(oracle: Oracle, x: Leaves, theirs: Outputs, wanted: Mapping[str, Tensor]) -> Measure:
+    """Our definition at the leaves beside given outputs and gradients."""
+    module, loop = _compiled(oracle)
+    outputs = _ours(oracle, module, x)
+    gradients = _gradients(outputs, x)
+    worst, leaf = max((_share(gradients[n], wanted[n]), n) for n in wanted)
+    looped, slope = _loop(oracle, loop, x, wanted)
+    pairs = list(zip(outputs, theirs, strict=True))
+    return Measure(
+        error=max(_share(a, b) for a, b in pairs),
+        loop=max(_share(a, b) for a, b in zip(looped, theirs, strict=True)),
+        rms=max(_rms(a, b) for a, b in pairs),
+        gradient=worst,
+        slope=slope,
+        worst_leaf=leaf,
+    )
+
+
+@cache
+def _made(text: str, filename: str, op: str, sizes: tuple[tuple[str, int], ...]) -> Any:
+    common: dict[str, Any] = {"op": op, "sizes": dict(sizes), "filename": filename}
+    module = compile_text(text, backend="torch", dtype="float64", **common)
+    return module.eval(), compile_text(text, backend="reference", **common)
+
+
+def _compiled(oracle: Oracle) -> tuple[nn.Module, TokenLoop]:
+    made = oracle.definition
+    return _made(made.text, made.filename, made.op, tuple(oracle.sizes.items()))
+
+
+def _ours(oracle: Oracle, module: nn.Module, x: Leaves) -> Outputs:
+    parameters = dict(oracle.parameters(x))
+    if missing := set(module.state_dict()) ^ set(parameters):
+        raise ValueError(f"{oracle.name}: parameters {sorted(missing)} are on one side only")
+    streams = tuple(oracle.ours(x))
+    return _tuple(torch.func.functional_call(module, parameters, streams))
+
+
+def _tuple(result: Any) -> Outputs:
+    return (result,) if isinstance(result, Tensor) else tuple(result)
+
+
+def _cotangent(output: Tensor) -> Tensor:
+    """Fixed weights of the outputs, none of them small together."""
+    count = torch.arange(output.numel(), dtype=torch.float64)
+    return torch.cos(0.7 * count + 0.3).view(output.shape).to(output.dtype)
+
+
+def _gradients(outputs: Outputs, x: Leaves) -> dict[str, Tensor]:
+    total = sum(((o * _cotangent(o)).sum() for o in outputs), torch.zeros((), dtype=torch.float64))
+    leaves = vars(x)
+    found = torch.autograd.grad(
+        total, list(leaves.values()), allow_unused=True, materialize_grads=True
+    )
+    return dict(zip(leaves, found, strict=True))
+
+
+def _loop(
+    oracle: Oracle, loop: TokenLoop, x: Leaves, wanted: Mapping[str, Tensor]
+) -> tuple[Outputs, float]:
+    """The token loop's outputs, and how far its derivative is from <gradient, direction>."""
+    generator = torch.Generator().manual_seed(1)
+    names = list(vars(x))
+    values = [t.detach() for t in vars(x).values()]
+    along = [torch.randn(t.shape, generator=generator, dtype=t.dtype) for t in values]
+
+    def streams(*leaves: Tensor) -> tuple[tuple[Tensor, ...], dict[str, Tensor]]:
+        given = Leaves(**dict(zip(names, leaves, strict=True)))
+        return tuple(oracle.ours(given)), dict(oracle.parameters(given))
+
+    with warnings.catch_warnings():  # torch scripts its own rules when they are first asked for
+        warnings.simplefilter("ignore")
+        pushed_on: Any = torch.func.jvp(streams, tuple(values), tuple(along))
+    (inputs, parameters), (turns, moves) = pushed_on
+    pairs = [_pair(a, b) for a, b in zip(inputs, turns, strict=True)]
+    held = {path: _pair(value, moves[path]) for path, value in parameters.items()}
+    found = TokenLoop(loop.function, held, Dual(Float64())).evaluate(pairs)
+    outputs = tuple(torch.from_numpy(np.array(o.value)) for o in found)
+    tangents = [torch.from_numpy(np.array(o.tangent)) for o in found]
+    pushed = sum(float((_cotangent(t) * t).sum()) for t in tangents)
+    pulled = sum(float((wanted[n].double() * v).sum()) for n, v in zip(names, along, strict=True))
+    length = float(sum(wanted[n].double().square().sum() for n in names)) ** 0.5
+    return outputs, abs(pushed - pulled) / length
+
+
+def _pair(value: Tensor, tangent: Tensor) -> Pair:
+    return Pair(value.detach().numpy(), tangent.detach().numpy())
+
+
+def _share(ours: Tensor, theirs: Tensor) -> float:
+    """The largest difference in units of their largest value; shapes must agree."""
+    a, b = _both(ours, theirs)
+    size = float(b.abs().max())
+    gap = float((a - b).abs().max())
+    return gap / size if size else gap
+
+
+def _rms(ours: Tensor, theirs: Tensor) -> float:
+    a, b = _both(ours, theirs)
+    return float((a - b).square().mean().sqrt() / b.square().mean().sqrt())
+
+
+def _both(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
+    if ours.shape != theirs.shape:
+        raise ValueError(f"shapes differ: ours {tuple(ours.shape)}, theirs {tuple(theirs.shape)}")
+    return ours.detach().double(), theirs.detach().double()

@@ -1,0 +1,13 @@
+"""Every oracle there is, and the references that are known to be wrong."""
+
+from __future__ import annotations
+
+from asiarch.laws.oracles import delta, linear
+from asiarch.laws.oracles.oracle import Oracle
+
+ORACLES: tuple[Oracle, ...] = (*linear.ORACLES, *delta.ORACLES)
+
+
+def named(part: str) -> list[Oracle]:
+    """The oracles whose name holds `part`."""
+    return [o for o in ORACLES if part.lower() in o.name.lower()]

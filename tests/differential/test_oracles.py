@@ -1,0 +1,67 @@
+"""Our definitions beside other people's code, where it is installed; and each oracle's own eyes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from asiarch.laws.oracles.faults import read_before_write, scaled, transposed
+from asiarch.laws.oracles.measure import Measure, compared, measure, reference_side
+from asiarch.laws.oracles.oracle import Oracle
+from asiarch.laws.oracles.references import Absent
+from asiarch.laws.oracles.registry import ORACLES
+from asiarch.laws.tolerances import ANOTHERS
+
+SEEN = 1e6
+"""A planted fault is this many tolerances off, or more."""
+
+
+def present(oracle: Oracle) -> Oracle:
+    try:
+        oracle.reference.load()
+    except Absent as why:
+        pytest.skip(str(why))
+    return oracle
+
+
+def measured(oracle: Oracle) -> Measure:
+    return measure(present(oracle))
+
+
+@pytest.mark.parametrize("oracle", ORACLES, ids=lambda o: o.name)
+def test_equal(oracle: Oracle) -> None:
+    found = measured(oracle)
+    assert found.worst < ANOTHERS[oracle.precision], found
+
+
+@pytest.mark.parametrize("oracle", ORACLES, ids=lambda o: o.name)
+def test_each_stream_is_looked_at(oracle: Oracle) -> None:
+    """Every stream times 1.01 in turn: decays, rates, keys, values."""
+    present(oracle)
+    x = oracle.draw()
+    theirs = reference_side(oracle, x)
+    for stream in range(len(oracle.ours(x))):
+        found = compared(scaled(oracle, stream), x, *theirs)
+        assert found.error + found.gradient > SEEN * ANOTHERS[oracle.precision], stream
+        assert found.loop + found.slope > SEEN * ANOTHERS[oracle.precision], stream
+
+
+@pytest.mark.parametrize("oracle", ORACLES, ids=lambda o: o.name)
+def test_the_read_point_and_the_side_of_the_state_are_seen(oracle: Oracle) -> None:
+    present(oracle)
+    for faulty in (read_before_write(oracle), transposed(oracle)):
+        if faulty is not None:
+            found = measure(faulty)
+            assert min(found.error, found.loop) > SEEN * ANOTHERS[oracle.precision]
+
+
+def test_most_oracles_have_a_read_point_to_move() -> None:
+    moved = [o.name for o in ORACLES if read_before_write(o) is not None]
+    assert len(moved) > 0.9 * len(ORACLES), {o.name for o in ORACLES} - set(moved)
+
+
+def test_a_parameter_that_is_not_given_is_an_error() -> None:
+    one = next(o for o in ORACLES if o.leaves.keys() == {"q", "k", "v", "w", "u"})
+    with pytest.raises(ValueError, match="on one side only"):
+        measured(replace(one, parameters=lambda x: {}))
