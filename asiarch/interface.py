@@ -12,6 +12,7 @@ from asiarch.ir.flatten import inlined
 from asiarch.ir.function import Function
 from asiarch.language import ast
 from asiarch.language.diagnostics import SpecError
+from asiarch.language.parser import ParseResult
 from asiarch.language.parser import parse as parse_text
 
 BACKENDS = ("torch", "reference")
@@ -42,7 +43,16 @@ def elaborate(
     filename: str = "<text>",
 ) -> Function:
     """The concrete function of one op or model. Raises SpecError, SizeError."""
-    result = parse_text(text, filename)
+    return elaborate_tree(parse_text(text, filename), op, sizes, filename)
+
+
+def elaborate_tree(
+    result: ParseResult,
+    op: str | None = None,
+    sizes: Mapping[str, int] | None = None,
+    filename: str = "<text>",
+) -> Function:
+    """The same of a parsed text."""
     elaborator = Elaborator(concrete=True)
     elaborator.load(result, filename)
     _raise(elaborator, result.source)

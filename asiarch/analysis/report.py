@@ -81,8 +81,13 @@ class Report:
 
 def check(text: str, filename: str = "<text>") -> Report:
     """Verdicts and diagnostics of a program's text."""
+    return check_tree(parse(text, filename), filename)
+
+
+def check_tree(result: ParseResult, filename: str = "<text>", *, witnesses: bool = True) -> Report:
+    """The same of a parsed text. `witnesses`: look for values that show a rejection."""
     with _uncollected():
-        return _check(text, filename)
+        return _check(result, filename, witnesses)
 
 
 @contextmanager
@@ -99,8 +104,7 @@ def _uncollected() -> Generator[None]:
             gc.enable()
 
 
-def _check(text: str, filename: str) -> Report:
-    result = parse(text, filename)
+def _check(result: ParseResult, filename: str, witnesses: bool) -> Report:
     elaborator = Elaborator()
     elaborator.load(result, filename)
     functions = elaborator.check_all(filename)
@@ -113,7 +117,9 @@ def _check(text: str, filename: str) -> Report:
         except OverflowError as error:
             diagnostics.append(_too_large(function, error))
             continue
-        found = [_witnessed(d, elaborator.files, filename, name) for d in facts.diagnostics]
+        found = facts.diagnostics
+        if witnesses:
+            found = [_witnessed(d, elaborator.files, filename, name) for d in found]
         diagnostics += found
         if not any(d.severity == "error" for d in found):
             ops[name] = _op(name, facts)

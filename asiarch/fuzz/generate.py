@@ -40,7 +40,8 @@ def draw(rng: random.Random, policy: Policy = CAUSAL) -> Program:
     needed = _header_of(text, sizes)
     numbers = {**sizes, "L": rng.randint(1, 3), "vocab": 7}
     given = tuple((a, numbers[a]) for a in needed if a != "K" or "H" not in needed)
-    program = Program(format(body), name, given, rng.choice(CHUNKS))
+    text = body if policy.plain else format(body)
+    program = Program(text, name, given, rng.choice(CHUNKS))
     return _scrambled(program, rng) if policy.wild else program
 
 
@@ -125,7 +126,10 @@ def _result(d: Draw) -> Term:
 
 def _claims(d: Draw) -> str:
     if d.policy.future:
-        return "where causal " if d.chance(0.5) else ""
+        if d.chance(d.policy.claimed):
+            return "where causal "
+        ahead = any("[t+" in line for line in d.lines)
+        return f"where lookahead({d.some([9, 40, 2])}) " if ahead else ""
     return d.some(["where causal ", "where causal, work <= O(T ^ 2) ", "where causal "])
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from asiarch.ir.domains.grade import Grades
 from asiarch.ir.domains.ranges import ranges
-from asiarch.ir.domains.taint import taint
 from asiarch.ir.function import Function
 from asiarch.ir.interpreter import Frame
 from asiarch.ir.interval import Range
@@ -19,9 +18,10 @@ from asiarch.ir.interval import Range
 SLACK = 1e-9
 
 
-def unsound_grade(function: Function, time: int) -> str | None:
-    """A node that reads a token outside of its grade, with rows of `time` tokens."""
-    grades, masks = Grades().frame(function)[0].values, taint(function, time).values
+def unsound_grade(read: Frame) -> str | None:
+    """A node that reads a token outside of its grade, in a run of taint."""
+    function, masks, time = read.function, read.values, read.domain.time
+    grades = Grades().frame(function)[0].values
     for node in function.nodes():
         if node.is_leaf or node not in grades or node not in masks:
             continue

@@ -41,6 +41,24 @@ def test_a_grade_that_forgets_delays_is_found(monkeypatch: pytest.MonkeyPatch) -
 LEAK = "op main[D](x: Seq[D]) -> Seq[D] where causal { return x + mean[time](x) }\n"
 
 
+def test_other_values_of_later_tokens_show_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An analysis that takes everything as causal is refuted by values alone, and by taint."""
+    text = "op main[D](x: Seq[D]) -> Seq[D] where lookahead(1) { return x + 0.1 * x[t+1] }\n"
+    program = Program(text, "main", (("D", 2),))
+    assert judged(Case(program), ("grade", "causal")) == (None, {})
+    monkeypatch.setattr(Case, "causal", lambda self: True)
+    failure, _ = judged(Case(program), ("causal",))
+    assert failure == ("causal", "changing tokens from 1 on changes an output before it")
+    failure, _ = judged(Case(program), ("grade",))
+    assert failure == ("grade", "a later token is read by what is taken as causal")
+
+
+def test_most_programs_that_may_read_ahead_are_judged() -> None:
+    outcome = run(7_200_000, 60, policy=NON_CAUSAL, checks=("grade", "causal"), shrinking=5)
+    assert not outcome.failures, outcome.failures
+    assert outcome.not_judged["causal"] < 10
+
+
 def test_a_program_that_leaks_is_not_accepted() -> None:
     failure, _ = judged(Case(Program(LEAK, "main", (("D", 2),))), ("accepted",))
     assert failure is not None

@@ -89,10 +89,10 @@ def test_a_wrong_fact_inside_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case(replace(LAYERS, text="op main[D](x: Seq[D]) -> Seq[D] "
                         "{ return x + 0 * cumsum[time](tanh(x[t-3])) }\n"))  # fmt: skip
     frame = Reference(case.flat, case.params).frame(case.streams(1, 9))
-    assert unsound_grade(case.flat, 9) is None
+    assert unsound_grade(case.read) is None
     assert outside_ranges(case.flat, frame) is None
     monkeypatch.setattr("asiarch.ir.domains.grade.Grades.delay", _as_it_is)
-    assert "`delay` reads input 0 at -3 to -3" in str(unsound_grade(case.flat, 9))
+    assert "`delay` reads input 0 at -3 to -3" in str(unsound_grade(case.read))
     monkeypatch.setattr("asiarch.ir.domains.ranges.Ranges.cumulative", _as_it_is)
     assert "`cumulative`" in str(outside_ranges(case.flat, frame))
 

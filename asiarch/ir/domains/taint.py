@@ -131,7 +131,12 @@ def taint(function: Function, time: int) -> Frame:
 
 def offsets_read(function: Function, time: int) -> dict[tuple[int, int], set[int]]:
     """Offsets (token read - token) by (output, input)."""
-    frame = taint(function, time)
+    return offsets_of(taint(function, time))
+
+
+def offsets_of(frame: Frame) -> dict[tuple[int, int], set[int]]:
+    """The same of a run that was made."""
+    function, time = frame.function, frame.domain.time
     found: dict[tuple[int, int], set[int]] = {}
     for index, output in enumerate(function.outputs):
         for t, mask in enumerate(frame.values[output]):
