@@ -40,7 +40,7 @@ test: env ## the whole test suite
 fuzz: env ## three minutes of drawn programs against everything that must hold, with fresh seeds
 	@echo "FUZZ_SEED=$(FUZZ_SEED)"
 	$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C1 --policy non_causal --laws grade,causal --seconds 40
-	$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C2 --laws accepted,grade,text,format,range,cost --seconds 40
+	$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C2 --laws accepted,grade,text,format,range,cost,surface --seconds 40
 	$(ONE_THREAD) $(BIN)/$(FUZZ) --suite F1,F2 --laws accepted,ring,float64,float32,laws --seconds 90
 
 lint: env ## ruff

@@ -98,6 +98,7 @@ def elaborate_for(b: Builder, e: ast.For) -> None:
     carried = _carried(b, e.body)
     inits = [_current(b, n) for n in carried]
     types = [Type(n.type.mode, n.type.axes) for n in inits]
+    counts = dict(_root(b).target_counts)
     bodies, schedule, builder = _bodies(b, e, bound, axis, carried, types)
     for _ in carried:
         promoted = [
@@ -107,6 +108,9 @@ def elaborate_for(b: Builder, e: ast.For) -> None:
         if promoted == types:
             break
         types = promoted
+        # A path must not tell how often a body was read.
+        _root(b).target_counts.clear()
+        _root(b).target_counts.update(counts)
         bodies, schedule, builder = _bodies(b, e, bound, axis, carried, types)
     if not bodies:
         return

@@ -17,10 +17,11 @@ from asiarch.analysis.report import OpReport, Report, check_tree
 from asiarch.codegen.parameters import initial_values
 from asiarch.codegen.reference import Reference
 from asiarch.fuzz.leaks import leak
-from asiarch.fuzz.meaning import NotNested, by_calls, other_spellings
+from asiarch.fuzz.meaning import NotNested, apart, by_calls, other_spellings
 from asiarch.fuzz.nodes import beyond, outside_ranges, unsound_grade
 from asiarch.fuzz.program import Program
 from asiarch.fuzz.rounding import explains
+from asiarch.fuzz.surface import run as surface_run
 from asiarch.interface import BackendError, elaborate, elaborate_tree
 from asiarch.ir.domains.cost import Costs
 from asiarch.ir.domains.counts import counted
@@ -34,6 +35,8 @@ from asiarch.language.formatter import format
 from asiarch.language.parser import ParseResult, parse
 
 SHORT = 9
+SURFACE = 7
+"""Tokens of the slowest run; reads reach six back."""
 LARGE = 1e6
 AHEAD = {"E0301", "E0303"}
 """Codes of programs that read ahead, against what they claim."""
@@ -267,6 +270,29 @@ def spelling(case: Case) -> str | None:
     return said
 
 
+@law("surface")
+def surface(case: Case) -> str | None:
+    """The interpreter of the syntax tree gives what the reference gives, losses too."""
+    program, streams = case.program, case.streams(1, SURFACE)
+    rng = np.random.default_rng(case.seed)
+    params: dict[str, Any] = {k: v + 0.3 * rng.standard_normal(v.shape)
+                              for k, v in case.params.items()}  # fmt: skip
+    with np.errstate(all="ignore"):
+        frame = Reference(case.flat, params).frame(streams)
+        expected = [frame.domain.full(o.type, frame.values[o]) for o in case.flat.outputs]
+        losses: list[Any] = [frame.domain.full(n.type, frame.values[n]) for n in case.flat.losses]
+    found = surface_run(program.text, program.op, program.named_sizes, params, streams)
+    if found.loss is not None:
+        found.results.append(np.asarray(found.loss))
+        total: float = sum(float(np.mean(np.asarray(x))) for x in losses)
+        expected.append(np.asarray(total))
+    difference = apart(found.results, expected)
+    if not difference:
+        return None
+    _judge(case, streams, difference, 1e-15)
+    return f"the text gives other numbers, by {difference:.3g}"
+
+
 # -- running the module ----------------------------------------------------------------------------
 
 
@@ -381,7 +407,8 @@ def module_laws(case: Case) -> str | None:
     return str(wrong[0])
 
 
-STATIC = ("accepted", "grade", "causal", "text", "format", "range", "cost", "calls", "spelling")
+STATIC = ("accepted", "grade", "causal", "text", "format", "range", "cost", "calls", "spelling",
+          "surface")  # fmt: skip
 RUNNING = ("ring", "float64", "float32", "loss", "laws")
 EVERY = (*STATIC, *RUNNING)
 
