@@ -69,7 +69,7 @@ gpu-bench: env ## tests and tables that need a GPU
 tables: env ## the parser's tables, after a change of the grammar
 	$(BIN)/python -c 'from asiarch.language.tables import write_tables; write_tables()'
 
-oracles: env ## optional third-party references that tests and benchmarks compare with
+oracles: env ## optional packages that tests and benchmarks compare with, or export to
 	$(PIP) --no-deps -c constraints.txt fla-core einops
 	$(PIP) -c constraints.txt transformers
 

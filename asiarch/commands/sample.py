@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import codecs
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from asiarch.commands.support.bundle import unbundled
 from asiarch.commands.support.errors import PROGRAM, CommandError
+from asiarch.commands.support.stored import trained
 from asiarch.commands.support.terminal import harmless
 
 SUMMARY = "let a trained model write"
@@ -33,14 +32,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.tokens < 0:
         raise CommandError(f"--tokens must be at least 0, not {arguments.tokens}")
     try:
-        from asiarch.train import TrainError, load_checkpoint, restore_weights
+        from asiarch.train import TrainError
         from asiarch.train.sample import stream
     except ImportError as error:
         raise CommandError(f"sampling needs {error.name}: pip install 'asiarch[torch]'") from None
     try:
-        stored = load_checkpoint(arguments.checkpoint)
-        module = _module(stored.meta)
-        restore_weights(module, stored.weights)
+        module = trained(arguments.checkpoint)
         prompt = arguments.prompt.encode("utf-8", "surrogateescape")
         drawn = stream(
             module,
@@ -54,27 +51,6 @@ def run(arguments: argparse.Namespace) -> int:
     except (TrainError, ValueError) as error:
         raise CommandError(str(error), PROGRAM) from None
     return 0
-
-
-def _module(meta: Mapping[str, Any]) -> Any:
-    """The model of a checkpoint, made again from the program stored in it."""
-    from asiarch import interface
-
-    missing = [key for key in ("spec", "sizes") if key not in meta]
-    if missing:
-        raise CommandError(
-            f"the checkpoint does not say what program it is of (no {' and no '.join(missing)}); "
-            "it was not written by `asiarch train`",
-            PROGRAM,
-        )
-    with unbundled(meta["spec"], meta.get("files", {})) as filename:
-        return interface.compile(
-            meta["spec"],
-            meta.get("model"),
-            meta["sizes"],
-            seed=meta.get("seed", 0),
-            filename=filename,
-        )
 
 
 def _write(prompt: bytes, drawn: Iterable[int]) -> None:

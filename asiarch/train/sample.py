@@ -1,4 +1,7 @@
-"""Text from a byte model: token by token with its state where it has one, else by whole rows."""
+"""Text from a byte model: token by token with its state where it has one, else by whole rows.
+
+Drawn as `generate` of transformers draws, so that an exported model writes the same from one seed.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def stream(
     if temperature < 0 or not 0 < top_p <= 1:
         raise ValueError("temperature must be at least 0, and top_p in (0, 1]")
     generator = torch.Generator().manual_seed(seed)
-    reader = _Stepping(module) if hasattr(module, "step") else _Rereading(module)
+    reader = _Carrying(module) if hasattr(module, "initial_state") else _Rereading(module)
     logits = reader.read(prompt)
     for count in range(length):
         drawn = choose(logits, temperature, top_p, generator)
@@ -56,30 +59,35 @@ def stream(
 def choose(
     logits: torch.Tensor, temperature: float, top_p: float, generator: torch.Generator
 ) -> int:
-    """One byte from logits `[vocab]`, among the likeliest whose probabilities reach `top_p`."""
-    logits = logits[:VOCABULARY].double().cpu()
+    """One byte from logits `[vocab]`, among the likeliest whose probabilities reach `top_p`.
+
+    Operation for operation what `generate` does with `do_sample` and `top_k=0`, on the CPU.
+    """
+    logits = logits.float().cpu()
+    logits[VOCABULARY:] = -torch.inf
     if temperature == 0:
         return int(logits.argmax())
-    probability, order = torch.softmax(logits / temperature, 0).sort(descending=True, stable=True)
-    # A byte stays when those before it fall short of top_p; the first always does.
-    probability[probability.cumsum(0) - probability >= top_p] = 0
-    return int(order[torch.multinomial(probability, 1, generator=generator)])
+    logits = logits / temperature
+    ordered, order = logits.sort()
+    # A byte stays when it and those below it weigh more than 1 - top_p; the last always does.
+    left_out = ordered.softmax(-1).cumsum(-1) <= 1 - top_p
+    left_out[-1] = False
+    logits[order[left_out]] = -torch.inf
+    return int(torch.multinomial(logits.softmax(-1), 1, generator=generator))
 
 
-class _Stepping:
-    """Carries the module's state; a byte costs one step whatever came before."""
+class _Carrying:
+    """Reads the prompt as one row, then carries the state; a byte costs one step."""
 
     def __init__(self, module: nn.Module) -> None:
         self.module = cast(Any, module)
-        self.state = self.module.initial_state(1)
+        self.state: Any = None
 
     def read(self, content: bytes) -> torch.Tensor:
-        logits = torch.empty(1, 0)
+        ids = torch.tensor([list(content)], device=device_of(self.module))
         with evaluating(self.module):
-            for byte in content:
-                ids = torch.tensor([byte], device=device_of(self.module))
-                logits, self.state = self.module.step(ids, state=self.state)
-        return logits[0]
+            logits, self.state = self.module(ids, state=self.state, return_state=True)
+        return logits[0, -1]
 
 
 class _Rereading:

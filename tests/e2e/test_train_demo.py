@@ -24,7 +24,9 @@ class Bytes(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.table = nn.Parameter(0.02 * torch.randn(2, 256, 256, generator=generator))
 
-    def forward(self, ids: torch.Tensor, return_state: bool = False) -> object:
+    def forward(
+        self, ids: torch.Tensor, state: object = None, return_state: bool = False
+    ) -> object:
         before = nn.functional.pad(ids[:, :-1], (1, 0))
         logits = self.table[0][ids] + self.table[1][before]
         return (logits, torch.zeros(len(ids), 4)) if return_state else logits
@@ -32,15 +34,14 @@ class Bytes(nn.Module):
     def initial_state(self, batch: int) -> torch.Tensor:
         return torch.zeros(batch, 4)
 
-    def step(self, ids: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.table[0][ids], state
-
 
 class Constant(Bytes):
     """Cannot beat the bigram: knows how often each byte comes, at most."""
 
-    def forward(self, ids: torch.Tensor, return_state: bool = False) -> object:
-        return super().forward(torch.zeros_like(ids), return_state)
+    def forward(
+        self, ids: torch.Tensor, state: object = None, return_state: bool = False
+    ) -> object:
+        return super().forward(torch.zeros_like(ids), state, return_state)
 
 
 SPEC = """model one[vocab] { return unembed[vocab](embed[vocab](tokens)) }

@@ -56,6 +56,7 @@ def test_the_contracts_hold(tmp_path: Path) -> None:
         ("ir/planted", "def late():\n    import sympy", "The front end loads no tensor library"),
         ("language/planted", "import numpy", "The language knows no numbers"),
         ("kernels/planted", "import asiarch.ir", "Kernels know nothing of the compiler"),
+        ("export/folder/planted", "import asiarch.train", "What an exported folder holds"),
     ],
 )
 def test_a_planted_violation_breaks_its_contract(

@@ -13,12 +13,15 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(os.environ.get("DOCS", Path(__file__).resolve().parents[2]))
-FENCE = re.compile(r"^```(\S+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^```(\S+)(?: file=(\S+))?(?: needs=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 # `make` is run by CI itself; the rest installs or reaches outside.
 LEFT_OUT = ("make ", "pip ", "git ", "cd ")
 DOCUMENTS = sorted(
@@ -30,6 +33,7 @@ DOCUMENTS = sorted(
 class Fence:
     kind: str
     file: str | None
+    needs: str | None
     text: str
 
 
@@ -41,6 +45,8 @@ def run(document: str, folder: Path) -> int:
     """Runs a document's fences in a folder; returns how many did something."""
     count = 0
     for fence in fences(document):
+        if fence.needs and find_spec(fence.needs) is None:
+            pytest.skip(f"{fence.needs} is not installed")
         if fence.file:
             (folder / fence.file).write_text(fence.text)
         elif fence.kind == "python":
