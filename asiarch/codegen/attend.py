@@ -141,7 +141,7 @@ def _print_weigh(module: ForwardWriter, body: Body) -> None:
         condition, score, value, *more = body.function.outputs
         axes = score.type.axes
         weighed = _weighed(body.node.attr("weight"), ready(score, axes))
-        last = ready(value, value.type.axes) if body.wide else narrow.whole(value)
+        last = ready(value, value.type.axes) if body.wide else _value(narrow, body)
         parts = [weighed, narrow.whole_number(condition).text, last]
         parts += [ready(node, axes) for node in more]
         line = f"return {', '.join(parts)}"
@@ -151,6 +151,15 @@ def _print_weigh(module: ForwardWriter, body: Body) -> None:
             w.line(f"score = {weighed}")
             w.line(f"return score, {', '.join(parts[1:])}")
     w.line()
+
+
+def _value(narrow: Pairs, body: Body) -> str:
+    """[batch, keys, *axes]; a value that is the same for all tokens is repeated for the keys."""
+    value = body.function.outputs[2]
+    if body.layouts[value] != "tensor":
+        return narrow.whole(value)
+    sizes = ["1", "j.shape[-1]", *["-1"] * len(value.type.axes)]
+    return narrow.say.expand(narrow.real(value), sizes).text
 
 
 def _weighed(weight: str, score: str) -> str:

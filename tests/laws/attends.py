@@ -63,6 +63,12 @@ KERNEL = op("kernel", """
   }
 """)  # fmt: skip
 
+SAME = op("same", """
+  param p[H, K] ~ normal(1)
+  z = attend j where j <= t { weight: sigmoid  score: q[t] @ k[j]  value: 1 }
+  return z * (attend j where j <= t { score: q[t] @ k[j]  value: p })
+""")  # fmt: skip
+
 TEXTS = {
     "stick": STICK,
     "holes": HOLES,
@@ -70,4 +76,5 @@ TEXTS = {
     "pattern": PATTERN,
     "kernel": KERNEL,
     "top": TOP,
+    "same": SAME,
 }

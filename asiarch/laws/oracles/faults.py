@@ -12,11 +12,13 @@ from torch import Tensor
 from asiarch.laws.oracles.oracle import Definition, Leaves, Oracle
 
 
-def scaled(oracle: Oracle, stream: int, factor: float = 1.01) -> Oracle:
+def scaled(oracle: Oracle, stream: int) -> Oracle:
     """Every other entry of one stream, of a decay say, times 1.01.
 
-    Not all entries: what is normalised does not change with the length of its queries.
+    Not all entries: what is normalised does not change with the length of its queries. A stream
+    that only chooses tokens is changed by more, until other tokens are chosen.
     """
+    factor = -2.0 if stream in oracle.chooses else 1.01
 
     def ours(x: Leaves) -> Sequence[Tensor]:
         return [_every_other(y, factor) if n == stream else y for n, y in enumerate(oracle.ours(x))]

@@ -7,7 +7,7 @@ the emitted module under torch's autograd.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -74,40 +74,48 @@ def _leaf(x: Tensor, precision: torch.dtype) -> Tensor:
 
 
 def compared(oracle: Oracle, x: Leaves, theirs: Outputs, wanted: Mapping[str, Tensor]) -> Measure:
-    """Our definition at the leaves beside given outputs and gradients."""
-    module, loop = _compiled(oracle)
-    outputs = _ours(oracle, module, x)
-    gradients = _gradients(outputs, x)
-    worst, leaf = max((_share(gradients[n], wanted[n]), n) for n in wanted)
+    """Our definition at the leaves beside given outputs and gradients.
+
+    Where no backend runs it, the token loop stands for the module too.
+    """
+    loop = _made(oracle, "reference")
+    if missing := set(loop.params) ^ set(oracle.parameters(x)):
+        raise ValueError(f"{oracle.name}: parameters {sorted(missing)} are on one side only")
     looped, slope = _loop(oracle, loop, x, wanted)
-    pairs = list(zip(outputs, theirs, strict=True))
+    outputs, worst, leaf = looped, slope, ""
+    if oracle.emitted:
+        outputs = _ours(oracle, _made(oracle, "torch"), x)
+        gradients = _gradients(outputs, x)
+        worst, leaf = max((_share(gradients[n], wanted[n]), n) for n in wanted)
     return Measure(
-        error=max(_share(a, b) for a, b in pairs),
-        loop=max(_share(a, b) for a, b in zip(looped, theirs, strict=True)),
-        rms=max(_rms(a, b) for a, b in pairs),
+        error=_worst(_share, outputs, theirs),
+        loop=_worst(_share, looped, theirs),
+        rms=_worst(_rms, outputs, theirs),
         gradient=worst,
         slope=slope,
         worst_leaf=leaf,
     )
 
 
-@cache
-def _made(text: str, filename: str, op: str, sizes: tuple[tuple[str, int], ...]) -> Any:
-    common: dict[str, Any] = {"op": op, "sizes": dict(sizes), "filename": filename}
-    module = compile_text(text, backend="torch", dtype="float64", **common)
-    return module.eval(), compile_text(text, backend="reference", **common)
+def _worst(of: Callable[[Tensor, Tensor], float], ours: Outputs, theirs: Outputs) -> float:
+    return max(of(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
-def _compiled(oracle: Oracle) -> tuple[nn.Module, TokenLoop]:
+def _made(oracle: Oracle, backend: str) -> Any:
     made = oracle.definition
-    return _made(made.text, made.filename, made.op, tuple(oracle.sizes.items()))
+    return _compiled(made.text, made.filename, made.op, tuple(oracle.sizes.items()), backend)
+
+
+@cache
+def _compiled(
+    text: str, filename: str, op: str, sizes: tuple[tuple[str, int], ...], backend: str
+) -> Any:
+    module = compile_text(text, op, dict(sizes), backend, dtype="float64", filename=filename)
+    return module.eval() if backend == "torch" else module
 
 
 def _ours(oracle: Oracle, module: nn.Module, x: Leaves) -> Outputs:
-    parameters = dict(oracle.parameters(x))
-    if missing := set(module.state_dict()) ^ set(parameters):
-        raise ValueError(f"{oracle.name}: parameters {sorted(missing)} are on one side only")
-    streams = tuple(oracle.ours(x))
+    parameters, streams = dict(oracle.parameters(x)), tuple(oracle.ours(x))
     return _tuple(torch.func.functional_call(module, parameters, streams))
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from asiarch.laws.oracles import delta, linear
+from asiarch.laws.oracles import attends, delta, linear, slots
 from asiarch.laws.oracles.oracle import Oracle
 
-ORACLES: tuple[Oracle, ...] = (*linear.ORACLES, *delta.ORACLES)
+ORACLES: tuple[Oracle, ...] = (
+    *linear.ORACLES,
+    *delta.ORACLES,
+    *slots.ORACLES,
+    *attends.ORACLES,
+)
 
 
 def named(part: str) -> list[Oracle]:
