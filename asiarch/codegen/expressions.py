@@ -346,7 +346,7 @@ class Expressions:
         parts = [self.whole(a) for a in node.args]
         dim = -1 - (len(node.type.axes) - 1)
         mixed = len({a.type.stream for a in node.args}) > 1 or any(
-            a.type.positional and a.type.stream for a in node.args
+            a.type.stream and not self.full(a) for a in node.args
         )
         return self.say.stack(parts, dim, mixed)
 

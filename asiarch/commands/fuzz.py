@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "random programs against everything that must hold"
 BACKENDS = ("reference", "torch")
+UNNAMED = "fuzz"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--laws", metavar="LIST", help="only these checks")
     parser.add_argument("--out", default="fuzz_failures", metavar="DIR", help="for what fails")
     parser.add_argument("--ledger", metavar="FILE", help="add a line of JSON about the run")
-    parser.add_argument("--suite", default="fuzz", metavar="NAME", help="its name in the ledger")
+    parser.add_argument(
+        "--suite", default=UNNAMED, metavar="NAME", help="its name, in the ledger too"
+    )
     parser.add_argument("--replay", metavar="FILE", help="check one file again")
     parser.add_argument("--distribution", type=int, metavar="N",
                         help="what N programs consist of, and what is too rare")  # fmt: skip
@@ -55,17 +58,23 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.show:
         return _show(arguments.seed, arguments.policy)
     _one_thread()
-    teller = _Teller(arguments.programs, arguments.seconds)
+    teller = _Teller(_named(arguments), arguments.programs, arguments.seconds)
     try:
         outcome = campaign(arguments.seed, arguments.programs, policy=policy, checks=names,
                            seconds=arguments.seconds, progress=teller)  # fmt: skip
     except Interrupted as stop:
         _finish(arguments, names, stop.outcome)
         left = arguments.programs - stop.outcome.programs
-        print(f"go on with: asiarch fuzz --seed {stop.outcome.next} --programs {left}")
+        print(f"{_named(arguments)}go on with: asiarch fuzz --seed {stop.outcome.next} "
+              f"--programs {left} --policy {policy.name} --laws {','.join(names)}")  # fmt: skip
         raise
     _finish(arguments, names, outcome)
     return 1 if outcome.failures else 0
+
+
+def _named(arguments: argparse.Namespace) -> str:
+    """What begins a line of a suite that has a name: several may run side by side."""
+    return "" if arguments.suite == UNNAMED else f"{arguments.suite}: "
 
 
 def _one_thread() -> None:
@@ -137,19 +146,20 @@ def _finish(arguments: argparse.Namespace, names: tuple[str, ...], outcome: Outc
     from asiarch.fuzz.campaign import write
     from asiarch.fuzz.ledger import Entry, append
 
-    if sys.stderr.isatty():
+    suite = _named(arguments)
+    if sys.stderr.isatty() and not suite:
         print(file=sys.stderr)
     for failure in outcome.failures:
         path = write(failure, Path(arguments.out))
         count = outcome.counts[failure.check]
-        print(f"{failure.check} fails ({count} in all), first at seed {failure.seed}: "
+        print(f"{suite}{failure.check} fails ({count} in all), first at seed {failure.seed}: "
               f"{failure.said.strip()}\n  asiarch fuzz --replay {path} "
               f"--seed {failure.seed} --laws {failure.check}")  # fmt: skip
     found = ", ".join(f"{k} {v}" for k, v in sorted(outcome.counts.items())) or "no failure"
     left = ", ".join(f"{k} {v}" for k, v in sorted(outcome.not_judged.items()))
     seeds = f"seeds {outcome.first} to {outcome.next - 1}"
     more = f"; not judged: {left}" if left else ""
-    print(f"{outcome.programs} programs, {seeds}, {outcome.seconds:.1f} s: {found}{more}")
+    print(f"{suite}{outcome.programs} programs, {seeds}, {outcome.seconds:.1f} s: {found}{more}")
     if arguments.ledger is not None:
         entry = Entry(arguments.suite, arguments.policy, names, (outcome.first, outcome.next),
                       outcome.programs, dict(outcome.counts), dict(outcome.not_judged),
@@ -160,9 +170,9 @@ def _finish(arguments: argparse.Namespace, names: tuple[str, ...], outcome: Outc
 class _Teller:
     """How far the run is, with the time to go; a line now and then where there is no terminal."""
 
-    def __init__(self, programs: int, seconds: float | None) -> None:
-        self.programs, self.seconds = programs, seconds
-        self.live = sys.stderr.isatty()
+    def __init__(self, suite: str, programs: int, seconds: float | None) -> None:
+        self.suite, self.programs, self.seconds = suite, programs, seconds
+        self.live = sys.stderr.isatty() and not suite
         self.told = time.monotonic()
 
     def __call__(self, outcome: Outcome) -> None:
@@ -171,7 +181,7 @@ class _Teller:
             return
         self.told = now
         line = (
-            f"{outcome.programs} programs, {sum(outcome.counts.values())} failures, "
+            f"{self.suite}{outcome.programs} programs, {sum(outcome.counts.values())} failures, "
             f"{outcome.programs / max(outcome.seconds, 1e-9):.1f} a second, "
             f"{self._left(outcome):.0f} s to go"
         )

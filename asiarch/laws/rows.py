@@ -106,22 +106,27 @@ def streaming(
         return not_applicable("streaming", "forward takes no state and return_state")
     time = streams[0].shape[1]
     whole, worst = subject.outputs(streams), 0.0
-    for p in cuts(time, chunk):
-        for parts in (
-            [0, p, time],
-            [0, *range(p % 7 or 7, time, 7), time],
-            [0, *range(p, min(p + 3, time)), time],
-        ):
-            error = _worst(_in_parts(subject, streams, parts), whole, tolerance)
-            worst = max(worst, error.ratio)
-            if error.ratio > 1:
-                text = (
-                    f"in parts that start at tokens {parts[:-1][:6]}, the output at token "
-                    f"{error.token} (batch row {error.row}) differs by {error.difference:.3g}"
-                )
-                witness = Witness(text, None, error.token, error.row, error.difference)
-                return fails("streaming", witness, ratio=error.ratio)
+    for parts in _borders(time, chunk):
+        error = _worst(_in_parts(subject, streams, parts), whole, tolerance)
+        worst = max(worst, error.ratio)
+        if error.ratio > 1:
+            text = (
+                f"in parts that start at tokens {list(parts[:-1][:6])}, the output at token "
+                f"{error.token} (batch row {error.row}) differs by {error.difference:.3g}"
+            )
+            witness = Witness(text, None, error.token, error.row, error.difference)
+            return fails("streaming", witness, ratio=error.ratio)
     return holds("streaming", "parts with the state carried equal the whole", worst)
+
+
+def _borders(time: int, chunk: int | None) -> list[tuple[int, ...]]:
+    """Where parts begin and end, each way once: two parts, parts of 7, after single tokens."""
+    found: dict[tuple[int, ...], None] = {}
+    for p in cuts(time, chunk):
+        found[(0, p, time)] = None
+        found[(0, *range(p % 7 or 7, time, 7), time)] = None
+        found[(0, *range(p, min(p + 3, time)), time)] = None
+    return list(found)
 
 
 def _in_parts(subject: Subject, streams: Streams, borders: Sequence[int]) -> Streams:
