@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
@@ -83,6 +84,13 @@ def _renamed(text: str, suffix: str) -> str:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             text = re.sub(rf"\b{node.name}\b", node.name + suffix, text)
     return text
+
+
+@cache
+def classes() -> frozenset[str]:
+    """The names of all classes that kernel files define."""
+    texts = [file.read_text(encoding="utf-8") for file in HERE.rglob("*.py")]
+    return frozenset(name for text in texts for name in re.findall(r"^class (\w+)", text, re.M))
 
 
 def load(path: str | Path, **flags: bool) -> dict[str, Any]:

@@ -70,4 +70,7 @@ def flat_form(function: Function) -> Function | None:
 
 
 def _kept(node: Node) -> bool:
-    return node.op == "loop" or (node.op == "call" and node.attr("function").polymorphic)
+    if node.op == "call":
+        callee: Function = node.attr("function")
+        return callee.polymorphic and not stateful(callee)
+    return node.op == "loop"

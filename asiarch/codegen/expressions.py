@@ -375,7 +375,15 @@ class Expressions:
 
     def _draw(self, node: Node) -> Text:
         """A draw for every entry of the parameter that is initialised."""
-        return self.say.draw(node.attr("which"), [self.of(a) for a in node.args], self.draw_like)
+        which, like = node.attr("which"), self.draw_like
+        bounds = [self.fit(a, node.type.axes) for a in node.args]
+        if which == "uniform" and any(a.type.axes for a in node.args):
+            low, high = bounds
+            unit = self.say.draw(which, [Text("0"), Text("1")], like)
+            return Text(
+                f"{low.within(30)} + ({high.text} - {low.within(31)}) * {unit.within(31)}", 30
+            )
+        return self.say.draw(which, bounds, like)
 
 
 def literal(node: Node) -> Text:

@@ -13,7 +13,16 @@ from asiarch.codegen.cell import print_cell
 from asiarch.codegen.expressions import Expressions
 from asiarch.codegen.fused import fused_text, print_conv
 from asiarch.codegen.kernel_calls import print_kernel
-from asiarch.codegen.plan import Cell, Kernel, Let, Part, Plan, Unsupported, needs
+from asiarch.codegen.plan import (
+    Cell,
+    Kernel,
+    Let,
+    Part,
+    Plan,
+    Unsupported,
+    is_convolution,
+    needs,
+)
 from asiarch.codegen.spelling import Spelling, Text
 from asiarch.codegen.writer import Names, Writer
 from asiarch.ir.function import Function
@@ -402,8 +411,4 @@ _COSTLY = frozenset({"contract", "exp", "call"})
 
 
 def _is_conv(node: Node) -> bool:
-    return (
-        node.op == "call"
-        and node.attr("function").polymorphic
-        and node.attr("function").name == "conv"
-    )
+    return node.op == "call" and is_convolution(node.attr("function"))

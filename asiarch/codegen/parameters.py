@@ -31,7 +31,9 @@ class _Draws(Arrays):
         return low[0] * self.rng.standard_normal(self.shape)
 
     def pointwise(self, node: Node, *values: Any) -> Any:
-        """Draws have the parameter's shape whatever their type says."""
+        """Draws have the shape of the parameter; where axes matter their type says so."""
+        if node.type.axes:
+            return super().pointwise(node, *values)
         return self.algebra.pointwise(node, *values)
 
 
@@ -52,8 +54,8 @@ def initial_value(function: Function, param: ParamInfo, seed: int) -> np.ndarray
     for node in topological([param.initial]):
         frame.values[node] = frame.evaluate(node)
     value = frame.values[param.initial]
-    if value.shape != domain.shape:
-        value = align(value, param.initial.type, param.axes) if value.ndim else value
+    if param.initial.type.axes:
+        value = align(value, param.initial.type, param.axes)
     return np.broadcast_to(value, domain.shape).astype(np.float64)
 
 

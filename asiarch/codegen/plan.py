@@ -24,7 +24,7 @@ from asiarch.ir.reads import closed, normal_reads
 from asiarch.ir.recurrence import Read, Recurrence, classify
 from asiarch.ir.types import Type
 
-FUSED = frozenset({"silu", "swish", "gelu", "l2norm", "rmsnorm", "layernorm", "conv", "rope"})
+FUSED = frozenset({"silu", "swish", "gelu", "l2norm", "rmsnorm", "layernorm", "rope"})
 """Definitions that backends spell as one call; every other one is inlined."""
 
 IN_CELL = frozenset({"window", "cumulative", "attend", "whole", "call", "loop", "gather"})
@@ -99,8 +99,23 @@ def _keep(node: Node) -> bool:
         return any(_has_params(f) for f in node.attr("bodies"))
     callee: Function = node.attr("function")
     if callee.polymorphic:
-        return callee.name in FUSED and (callee.name != "rope" or _turns_last(callee))
+        named = callee.name in FUSED and (callee.name != "rope" or _turns_last(callee))
+        return named or is_convolution(callee)
     return _has_params(callee)
+
+
+def is_convolution(callee: Function) -> bool:
+    """Is it `sum[n](taps * window[n](x))`, under any name? Backends have one kernel for that."""
+    result = callee.outputs[0]
+    if not callee.polymorphic or result.op != "sum" or result.args[0].op != "mul":
+        return False
+    taps, past = result.args[0].args
+    return (
+        (taps.op, past.op) == ("param", "window")
+        and taps.attr("path") == "taps"
+        and taps.type.axes[:1] == result.attr("over") == (past.attr("axis"),)
+        and past.args == callee.inputs
+    )
 
 
 def _turns_last(rope: Function) -> bool:

@@ -79,9 +79,11 @@ def emit(function: Function, chunk: int | None = None, *, bare: bool = False) ->
     """The module text of a concrete function."""
     from asiarch import __version__
 
-    gather: Callable[..., tuple[list[str], str]] = import_module("asiarch.kernels.load").gather
+    load = import_module("asiarch.kernels.load")
+    gather: Callable[..., tuple[list[str], str]] = load.gather
 
     emitter = _Emitter(chunk, bare)
+    emitter.names.taken |= {"Any", "F", "Group", "Tensor", *load.classes()}
     entry = emitter.class_of(function)
     imports, kernels = gather(emitter.kernels.files) if emitter.kernels.files else ([], "")
     helpers = [HELPERS[h].rstrip() for h in HELPERS if h in emitter.helpers]

@@ -102,7 +102,7 @@ def _initial_lines(m: ModuleWriter, param: ParamInfo) -> None:
         if shared and node.op not in ("size", "const", "param"):
             w.line(f"x = {printer.of(node).text}")
             printer.names[node] = Text("x")
-    w.line(f"{target}.copy_({printer.of(initial).text})")
+    w.line(f"{target}.copy_({printer.fit(initial, param.axes).text})")
 
 
 def _initial_special(node: Node) -> Text:

@@ -30,6 +30,7 @@ from asiarch.language.names import suggest
 from asiarch.language.parser import ParseResult, parse
 
 PRELUDE = "<prelude>"
+LIBRARY = "<library>/"
 MOST = 100  # diagnostics of one run
 LASTING = 1_000  # instances of the prelude's definitions that outlive a run
 
@@ -55,8 +56,13 @@ def _library(name: str) -> ParseResult | None:
     path = root.joinpath(f"{name}.asi")
     if not path.is_file():
         return None
-    label = PRELUDE if name == "prelude" else f"<library>/{name}.asi"
+    label = PRELUDE if name == "prelude" else f"{LIBRARY}{name}.asi"
     return parse(path.read_text(encoding="utf-8"), label)
+
+
+def _within_library(label: str) -> str:
+    """A library file by its label: `asi_arch/parts` for `<library>/asi_arch/parts.asi`."""
+    return label.removeprefix(LIBRARY).removesuffix(".asi")
 
 
 @dataclass(slots=True)
@@ -92,7 +98,9 @@ class Elaborator:
         if file == PRELUDE:
             found = _library("prelude")
         else:
-            found = self.files.get(file or "") or _library(Path(file or "").stem)
+            found = self.files.get(file or "")
+            if found is None and file is not None and file.startswith(LIBRARY):
+                found = _library(_within_library(file))
         return found.source.text if found is not None else ""
 
     @property
@@ -174,10 +182,14 @@ class Elaborator:
             return label, result
         if stem == "prelude":
             return None
-        result = _library(stem)
-        if result is None:
+        names = [stem]
+        if beside.startswith(LIBRARY):
+            names.insert(0, (Path(_within_library(beside)).parent / stem).as_posix())
+        found = next((n for n in names if _library(n) is not None), None)
+        result = _library(found) if found is not None else None
+        if found is None or result is None:
             return None
-        label = f"<library>/{stem}.asi"
+        label = f"{LIBRARY}{found}.asi"
         if label not in self.files:
             self.files[label] = result
             self._scopes[label] = {}

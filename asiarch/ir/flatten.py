@@ -14,7 +14,7 @@ from typing import Any
 
 from asiarch.ir.function import Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, make, topological
-from asiarch.ir.rules import refolded
+from asiarch.ir.rules import filled, refolded
 from asiarch.ir.settle import reads_states, settled
 from asiarch.ir.size import Size
 
@@ -87,6 +87,11 @@ def inlined(function: Function, keep: Keep = lambda node: False) -> int:
     return count(function)
 
 
+def _param(leaf: Node, initial: Node) -> ParamInfo:
+    axes = leaf.type.axes
+    return ParamInfo(leaf, leaf.attr("path"), axes, filled(initial, axes))
+
+
 def _join(prefix: str, path: str) -> str:
     return f"{prefix}.{path}" if prefix else path
 
@@ -130,7 +135,7 @@ def _inline(
             named.setdefault(new[node], name)
     for param in function.params:
         leaf = new[param.leaf]
-        flat.params.append(ParamInfo(leaf, leaf.attr("path"), leaf.type.axes, new[param.initial]))
+        flat.params.append(_param(leaf, new[param.initial]))
     for state in function.states:
         leaf = new[state.leaf]
         flat.states.append(
@@ -191,7 +196,7 @@ def _own_params(flat: _Flat, function: Function, prefix: str, axes: Mapping[str,
         for node in topological([param.initial]):
             args = tuple(new[a] for a in node.args)
             new[node] = make(node.op, args, typed(node, axes), **attributes(node, axes, prefix))
-        flat.params.append(ParamInfo(leaf, leaf.attr("path"), leaf.type.axes, new[param.initial]))
+        flat.params.append(_param(leaf, new[param.initial]))
 
 
 def attributes(node: Node, axes: Mapping[str, str], prefix: str) -> dict[str, Any]:

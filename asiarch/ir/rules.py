@@ -9,7 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 from types import SimpleNamespace
 
-from asiarch.ir.node import Node, make
+from asiarch.ir.node import Node, make, topological
 from asiarch.ir.primitive import Primitive, Problem, Site, lookup
 from asiarch.ir.size import Size, binary
 from asiarch.ir.types import TENSOR, Type, join_mode
@@ -158,6 +158,26 @@ _SCALARS = SimpleNamespace(
 _STATIC_OPS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%", "pow": "^",
                "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!=",
                "maximum": "max", "minimum": "min"}  # fmt: skip
+
+
+def filled(initial: Node, axes: tuple[str, ...]) -> Node:
+    """An initialiser in which draws stand beside values with axes: draws have the parameter's axes.
+
+    Without such values every draw fills the parameter by itself, and nothing is to be aligned.
+    """
+    nodes = topological([initial])
+    if not any(n.type.axes for n in nodes):
+        return initial
+    new: dict[Node, Node] = {}
+    for node in nodes:
+        args = tuple(new[a] for a in node.args)
+        if node.op == "draw":
+            new[node] = make("draw", args, node.type.with_axes(axes), **dict(node.attrs))
+        elif args != node.args and lookup(node.op).kind == "pointwise":
+            new[node] = pointwise(node.op, *args)
+        else:
+            new[node] = node
+    return new[initial]
 
 
 def refolded(name: str, args: Sequence[Node]) -> Node | None:

@@ -91,6 +91,8 @@ CLAIMS = {
     ("for n in 3 {\nstate S[D]\nS = 0.5 * S[t-1] + x\nx = S\n}\nreturn x", "stable"): [],
     ("for n in 3 {\nstate S[D]\nS = 1.5 * S[t-1] + x\nx = S\n}\nreturn x", "stable"): ["E0405"],
     ("if D > 4 {\nstate S[D]\nS = 1.5 * S[t-1] + x\nx = S\n}\nreturn x", "stable"): ["E0405"],
+    ("return ema(x, sigmoid(x))", "stable"): [],
+    ("return ema(x, 1.5)", "stable"): ["E0405"],
     ("y = sigmoid(x)\nreturn y", "y in (0, 1]"): [],
     ("y = sigmoid(x)\nreturn y", "y in [2, 3]"): ["E0406"],
     ("y = 2 * sigmoid(x)\nreturn y", "y in (0, 1]"): ["E0407"],

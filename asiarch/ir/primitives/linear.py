@@ -54,7 +54,14 @@ def _build(site: Site) -> Node:
     for axis in outs:
         site.axis_size(axis)
         if axis in value.type.axes and axis not in ins:
-            raise Problem("E0206", f"the value already has axis {axis}", argument=0)
+            kept = [a for a in outs if a not in value.type.axes or a in ins]
+            raise Problem(
+                "E0206",
+                f"the value already has axis {axis}",
+                help=f"what is not mapped stays: `linear[{', '.join(ins)} -> {', '.join(kept)}]` "
+                f"maps it for every index of {axis}" if kept else None,
+                argument=0,
+            )  # fmt: skip
     inner: dict[str, str] = {}
     for axis in ins:
         if axis in outs:
