@@ -79,7 +79,8 @@ meaning of a program; `gradient`: the worst leaf under the module's autograd, or
 derivative along random directions, whichever is further off. All have to stay under {LIMIT:.0e}.
 
 Each oracle has been seen to fail: with every other entry of any stream times 1.01, with a state
-that is read before it is written, and with keys and values exchanged (a state on its side).
+that is read before it is written (or the other way round), and with keys and values exchanged (a
+state on its side).
 
 {table(HEAD, rows)}
 

@@ -33,7 +33,8 @@ def _every_other(x: Tensor, factor: float) -> Tensor:
 
 def transposed(oracle: Oracle) -> Oracle | None:
     """Keys for values and values for keys: the state lies on its side. None without both."""
-    if not {"k", "v"} <= set(oracle.leaves) or not {"K", "V"} <= set(oracle.sizes):
+    axes = {n: oracle.leaves[n].axes if n in oracle.leaves else () for n in "kv"}
+    if axes["k"] != (*axes["v"][:-1], "K") or axes["v"][-1:] != ("V",):
         return None
 
     def ours(x: Leaves) -> Sequence[Tensor]:
@@ -42,23 +43,27 @@ def transposed(oracle: Oracle) -> Oracle | None:
     return replace(oracle, ours=ours, sizes={**oracle.sizes, "V": oracle.sizes["K"]})
 
 
-def read_before_write(oracle: Oracle) -> Oracle | None:
-    """What is returned reads the states of the token before, or an attend stops before `t`.
+def read_point(oracle: Oracle) -> Oracle | None:
+    """Below their equations states are read a token too early, or too late where the old one is
+    meant; an attend with the current token is one without, and the other way round.
 
-    None where the text has no such place.
+    None where the text has neither.
     """
     made = oracle.definition
     found = re.search(rf"^(op|model) {made.op}\b.*?^}}", made.text, re.MULTILINE | re.DOTALL)
     if found is None:
         return None
     body = found.group()
+    changed = re.sub(r"\bj (<=?) t\b", lambda m: f"j {'<' if m[1] == '<=' else '<='} t", body)
     states = re.findall(r"\bstate (\w+)\[", body)
-    changed = body.replace("<= t ", "< t ")
+    equations = [m.end() for m in re.finditer(r"^  (\w+) = .*$", changed, re.MULTILINE)
+                 if m[1] in states]  # fmt: skip
+    below = max(equations, default=len(changed))
+    tail = changed[below:]
     for name in states:
-        head, read, tail = changed.rpartition("\n  return ")
-        changed = head + read + re.sub(rf"\b{name}\b(?!\[)", f"{name}[t-1]", tail)
-    if changed == body:
+        moved = {f"{name}[t-1]": name, name: f"{name}[t-1]"}
+        tail = re.sub(rf"\b{name}(\[t-1\]|\b(?!\[))", lambda m, to=moved: to[m[0]], tail)
+    if changed[:below] + tail == body:
         return None
-    text = made.text.replace(body, changed)
-    own = Definition(made.op, None, text, made.filename)
-    return replace(oracle, definition=own)
+    text = made.text.replace(body, changed[:below] + tail)
+    return replace(oracle, definition=Definition(made.op, None, text, made.filename))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from asiarch.laws.oracles import attends, delta, linear, slots
+from asiarch.laws.oracles import attends, delta, linear, models, plain, slots
 from asiarch.laws.oracles.oracle import Oracle
 
 ORACLES: tuple[Oracle, ...] = (
     *linear.ORACLES,
     *delta.ORACLES,
     *slots.ORACLES,
+    *models.ORACLES,
     *attends.ORACLES,
+    *plain.ORACLES,
 )
 
 

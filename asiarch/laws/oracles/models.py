@@ -1,0 +1,233 @@
+"""Recurrences as transformers' models run them without kernels."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from asiarch.laws.oracles.common import QKV, SIZES, heads_first, qkv, same
+from asiarch.laws.oracles.draws import normal, once, positive
+from asiarch.laws.oracles.oracle import Leaves, Oracle, library, written
+from asiarch.laws.oracles.references import transformers
+
+SELECTIVE = written(
+    "selective_scan",
+    """
+op selective_scan[D, N](u: Seq[D], dt: Seq[D], B: Seq[N], C: Seq[N]) -> Seq[D] {
+  param a[D, N] ~ const(0)
+  param skip[D] ~ const(1)
+  state h[D, N]
+  h = exp(-exp(a) * dt) * h[t-1] + dt * u * B
+  return h @ C + skip * u
+}
+""",
+)
+
+SSD = written(
+    "ssd",
+    """
+op ssd[G, H, N, P](u: Seq[G, H, P], dt: Seq[G, H], B: Seq[G, N], C: Seq[G, N]) -> Seq[G, H, P] {
+  param a[G, H] ~ const(0)
+  param skip[G, H] ~ const(1)
+  state S[G, H, N, P]
+  S = exp(-exp(a) * dt) * S[t-1] + dt * B * u
+  return C @ S + skip * u
+}
+""",
+)
+
+RG_LRU = written(
+    "rg_lru",
+    """
+op rg_lru[H, J, I = J](x: Seq[H, J]) -> Seq[H, J] {
+  param wi[H, J, I] ~ normal(1)
+  param bi[H, J] ~ const(0)
+  param wr[H, J, I] ~ normal(1)
+  param br[H, J] ~ const(0)
+  param lam[H, J] ~ const(0)
+  i = sigmoid(rename[I -> J](x @ wi) + bi)
+  r = sigmoid(rename[I -> J](x @ wr) + br)
+  g = -8 * r * softplus(lam)
+  state h[H, J]
+  h = exp(g) * h[t-1] + select(t == 0, 1, sqrt(1 - exp(2 * g))) * i * x
+  return h
+}
+""",
+)
+
+RWKV4 = written(
+    "rwkv4",
+    """
+op rwkv4[D](k: Seq[D], v: Seq[D]) -> Seq[D] {
+  param w[D] ~ const(0)
+  param u[D] ~ const(0)
+  state a[D]
+  a = exp(-exp(w)) * a[t-1] + exp(k) * v
+  state b[D]
+  b = exp(-exp(w)) * b[t-1] + exp(k)
+  return (a[t-1] + exp(u + k) * v) / (b[t-1] + exp(u + k))
+}
+""",
+)
+
+LIGHTNING = written(
+    "lightning",
+    """
+op lightning[H, K, V, layer, L](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V] {
+  rate = 2 ^ (-8 * (index[H]() + 1) / H) * (1 - layer / (L - 1 + 1e-5) + 1e-5)
+  state S[H, K, V]
+  S = exp(-rate) * S[t-1] + k * v
+  return q @ S
+}
+""",
+)
+
+
+def _selective(f: Any, x: Leaves) -> Tensor:
+    u, dt, b, c = (y.transpose(1, 2) for y in (x.u, x.dt, x.B, x.C))
+    return f(u, dt, -x.a.exp(), b, c, x.skip).transpose(1, 2)
+
+
+def _ssd(f: Any, x: Leaves) -> Tensor:
+    """Their heads are our groups and heads as one axis."""
+    a, skip = (-x.a.exp()).flatten(), x.skip.flatten()
+    y = f(x.u.flatten(2, 3), x.dt.flatten(2, 3), a, x.B, x.C, chunk_size=8, D=skip)
+    return y.reshape(x.u.shape)
+
+
+def _rg_lru(f: Any, x: Leaves) -> Tensor:
+    heads, width = x.x.shape[2:]
+    module = f(SimpleNamespace(num_attention_heads=heads, lru_width=heads * width))
+    parameters = {
+        "recurrent_param": x.lam.flatten(),
+        "input_gate_weight": x.wi,
+        "input_gate_bias": x.bi,
+        "recurrent_gate_weight": x.wr,
+        "recurrent_gate_bias": x.br,
+    }
+    position = torch.arange(x.x.shape[1]).expand(x.x.shape[:2])
+    y: Any = torch.func.functional_call(module, parameters, (x.x.flatten(2, 3), position))
+    return y.reshape(x.x.shape)
+
+
+def _rwkv4(f: Any, x: Leaves) -> Tensor:
+    return f(x.w, x.u, x.k, x.v)[0]
+
+
+def _mlstm(f: Any, x: Leaves, **more: Any) -> Tensor:
+    y = f(*heads_first(x.q, x.k, x.v, x.i, x.f), eps=0.0, **more)
+    return (y if isinstance(y, Tensor) else y[0]).transpose(1, 2)
+
+
+def _lightning(f: Any, x: Leaves) -> Tensor:
+    """The module's forward without its projections, activation, norm and gate."""
+    heads, width = x.q.shape[2:]
+    self = SimpleNamespace(
+        layer_idx=1, num_hidden_layers=4, num_attention_heads=heads, head_dim=width, block_size=8
+    )
+    self.slope_rate = f.get_slope_rate(self)
+    self.query_decay, self.key_decay, self.diagonal_decay = f.decay_factors(self, self.slope_rate)
+    self.qkv_proj = self.act_fn = self.norm = self.out_proj = same
+    open_gate = torch.full((*x.q.shape[:2], heads * width), torch.inf)
+    self.output_gate = lambda _: open_gate  # type: ignore[reportUnknownLambdaType]
+    y = f.forward(self, torch.cat([x.q, x.k, x.v], -1).flatten(2, 3), None, None)[0]
+    return y.reshape(x.q.shape)
+
+
+SQUARE = {**SIZES, "V": 4}
+GATES = {**QKV, "i": normal("H"), "f": normal("H")}
+
+ORACLES = (
+    Oracle(
+        "selective scan (Mamba)",
+        SELECTIVE,
+        transformers("mamba", "mamba_selective_scan"),
+        {"D": 4, "N": 3},
+        {
+            "u": normal("D"),
+            "dt": positive("D"),
+            "B": normal("N"),
+            "C": normal("N"),
+            "a": once(normal("D", "N")),
+            "skip": once(normal("D")),
+        },
+        lambda x: [x.u, x.dt, x.B, x.C],
+        _selective,
+        lambda x: {"a": x.a, "skip": x.skip},
+    ),
+    Oracle(
+        "state space duality (Mamba-2)",
+        SSD,
+        transformers("mamba2", "mamba2_chunk_scan"),
+        {"G": 2, "H": 3, "N": 4, "P": 2},
+        {
+            "u": normal("G", "H", "P"),
+            "dt": positive("G", "H"),
+            "B": normal("G", "N"),
+            "C": normal("G", "N"),
+            "a": once(normal("G", "H")),
+            "skip": once(normal("G", "H")),
+        },
+        lambda x: [x.u, x.dt, x.B, x.C],
+        _ssd,
+        lambda x: {"a": x.a, "skip": x.skip},
+    ),
+    Oracle(
+        "RG-LRU (RecurrentGemma)",
+        RG_LRU,
+        transformers("recurrent_gemma", "RecurrentGemmaRglru"),
+        {"H": 2, "J": 3},
+        {
+            "x": normal("H", "J"),
+            "wi": once(normal("H", "J", "J")),
+            "bi": once(normal("H", "J")),
+            "wr": once(normal("H", "J", "J")),
+            "br": once(normal("H", "J")),
+            "lam": once(normal("H", "J")),
+        },
+        lambda x: [x.x],
+        _rg_lru,
+        lambda x: {n: getattr(x, n) for n in ("wi", "bi", "wr", "br", "lam")},
+    ),
+    Oracle(
+        "RWKV-4",
+        RWKV4,
+        transformers("rwkv", "rwkv_linear_attention_cpu"),
+        {"D": 4},
+        {"k": normal("D"), "v": normal("D"), "w": once(normal("D")), "u": once(normal("D"))},
+        lambda x: [x.k, x.v],
+        _rwkv4,
+        lambda x: {"w": x.w, "u": x.u},
+    ),
+    Oracle(
+        "mLSTM, recurrent (xLSTM)",
+        library("xlstm", "mlstm_core"),
+        transformers("xlstm", "mlstm_recurrent_sequence_native"),
+        SIZES,
+        GATES,
+        lambda x: [*qkv(x), x.i, x.f],
+        _mlstm,
+    ),
+    Oracle(
+        "mLSTM, chunks (xLSTM)",
+        library("xlstm", "mlstm_core"),
+        transformers("xlstm", "mlstm_chunkwise_native_autograd"),
+        SIZES,
+        GATES,
+        lambda x: [*qkv(x), x.i, x.f],
+        lambda f, x: _mlstm(f, x, chunk_size=8),
+        time=24,
+    ),
+    Oracle(
+        "lightning attention (MiniMax)",
+        LIGHTNING,
+        transformers("minimax", "MiniMaxLightningAttention"),
+        {**SQUARE, "layer": 1, "L": 4},
+        QKV,
+        lambda x: [x.q, x.k, x.v],
+        _lightning,
+    ),
+)
