@@ -73,17 +73,22 @@ def print_attend(module: ForwardWriter, node: Node) -> None:
     """The block function, the keys with their caches, and the call."""
     body = Body.of(module, node)
     low, early = reach(node)
-    suffix = module.kernels.need(
+    suffix = variant(module, node)
+    print_weigh(module, body)
+    if module.bare:
+        _bare_call(module, body, suffix)
+    else:
+        _print_call(module, body, low, early, suffix)
+
+
+def variant(module: ForwardWriter, node: Node) -> str:
+    """The kernel of a node's weights, as the suffix of its names."""
+    return module.kernels.need(
         "bare/attend.py" if module.bare else module.say.kernel("attend"),
         SINK=node.attr("sink"),
         SOFTMAX=node.attr("weight") == "softmax",
         STICK=node.attr("weight") == "stickbreaking",
     )
-    _print_weigh(module, body)
-    if module.bare:
-        _bare_call(module, body, suffix)
-    else:
-        _print_call(module, body, low, early, suffix)
 
 
 def reach(node: Node) -> tuple[int | None, int]:
@@ -120,7 +125,8 @@ def form(body: Function) -> dict[str, str]:
     }
 
 
-def _print_weigh(module: ForwardWriter, body: Body) -> None:
+def print_weigh(module: ForwardWriter, body: Body) -> None:
+    """`def weigh(t, j, ...)`: condition, score and values of a block of pairs."""
     w, names = module.writer, Names(set(module.names.taken))
     flat = module.plan.function
     locals_ = [names.fresh(n if n not in ("t", "j") else f"{n}_") for _, n, _ in body.reads]
@@ -183,7 +189,7 @@ def _print_call(
     place = module.state_key(f"{hint}.t", module.say.origin)
     name = module.names.fresh("keys")
     held = "0" if low is not None else _held(body, keys, place)
-    options = f"{body.numbers}{_keep(module, body)}{f', early={early}' if early else ''}"
+    options = f"{body.numbers}{keep_text(module, body)}{f', early={early}' if early else ''}"
     kind = "EarlyKeys" if early else "Keys"
     if early:
         module.kernels.need(module.say.kernel("attend", "early"))
@@ -212,14 +218,14 @@ def _print_call(
     ready = [expr.whole_stream(r[2], lead) for r in body.queries]
     tensors = [expr.whole(r[2]) for r in body.plain]
     output = module.names.fresh(hint)
-    args = [body.weigh, f'"{_equation(body)}"', name, tuple_of(ready), tuple_of(texts)]
+    args = [body.weigh, f'"{equation_of(body)}"', name, tuple_of(ready), tuple_of(texts)]
     if tensors:
         args.append(tuple_of(tensors))
     w.line(f"{output} = attend{suffix}({', '.join(args)})")
     module.expr.names[body.node] = Text(output)
 
 
-def _keep(module: ForwardWriter, body: Body) -> str:
+def keep_text(module: ForwardWriter, body: Body) -> str:
     """The argument that says which of the allowed keys stay."""
     count, block = body.node.attr("keep"), body.node.attr("block")
     if count is None:
@@ -245,11 +251,11 @@ def _bare_call(module: ForwardWriter, body: Body, suffix: str) -> None:
     module.writer.line(f"ramp = torch.arange({lead}.shape[1], device={lead}.device)")
     given = ["ramp[None, :, None]", "ramp[None, None]", *streams, *plain]
     pairs = f"{body.weigh}({', '.join(given)})"
-    call = f'attend{suffix}("{_equation(body)}", *{pairs}{_keep(module, body)})'
+    call = f'attend{suffix}("{equation_of(body)}", *{pairs}{keep_text(module, body)})'
     module.assign(body.node, body.hint, Text(call))
 
 
-def _equation(body: Body) -> str:
+def equation_of(body: Body) -> str:
     """weights [batch, *score axes, t, j] and values [batch, j, *axes] -> [batch, t, *axes]."""
     score, value = (n.type.axes for n in body.function.outputs[1:3])
     letters = letters_of([*score, *value], "btj")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from asiarch.codegen.expressions import Expressions
 from asiarch.codegen.fused import fused_text
 from asiarch.codegen.plan import Cell
+from asiarch.codegen.recall import Recalls
 from asiarch.codegen.spelling import Text, tuple_of
 from asiarch.codegen.writer import Names
 from asiarch.ir.node import Node
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 def print_cell(module: ForwardWriter, step: Cell) -> None:
     """`def cell(...)`, then outputs and last states by `scan`."""
     found, w = step.recurrence, module.writer
-    module.kernels.need("bare/scan.py" if module.bare else module.say.kernel("scan"))
     lead = module.first_stream()
     streams = [n for n in step.outside if n.type.stream]
     keys = [module.state_key(s.name, _initial(module, s.leaf, s.initial)) for s in found.states]
@@ -26,21 +26,23 @@ def print_cell(module: ForwardWriter, step: Cell) -> None:
     inner = Expressions(module.plan.function, module.say, like=module.expr.like, lead=1)
     inner.special = lambda node: fused_text(inner, node.args[0])
     names = Names(set(module.names.taken))
+    attends = Recalls.of(module, step, names)
     inner.names.update({n: module.expr.of(n) for n in step.outside if not n.type.stream})
     states = _declare(inner, names, [(s.leaf, s.name) for s in found.states])
     hints = module.plan.function.hints
     tokens = _declare(inner, names, [(n, hints.get(n) or _label(module, n)) for n in streams])
     stream_texts = [module.expr.whole_stream(n, lead) for n in streams]
     with w.block(f"def {cell}(state: Any, token: Any) -> Any:"):
-        w.line(f"{tuple_of(states)} = state")
+        w.line(f"{tuple_of([*states, *attends.states])} = state")
         if tokens:
             w.line(f"{tuple_of(tokens)} = token")
-        _body(module, step, inner, names)
+        _body(module, step, inner, names, attends)
         updates = [_full(inner, s.update, s.leaf) for s in found.states]
+        updates += attends.ends(inner, states[0])
         outputs = [inner.of(n).text for n in step.outputs]
         w.line(f"return {tuple_of(updates)}, {tuple_of(outputs)}")
     w.line()
-    _call(module, step, cell, keys, stream_texts, lead)
+    _call(module, step, cell, keys, stream_texts, attends)
 
 
 def _label(module: ForwardWriter, node: Node) -> str:
@@ -57,7 +59,9 @@ def _declare(inner: Expressions, names: Names, wanted: list[tuple[Node, str]]) -
     return out
 
 
-def _body(module: ForwardWriter, step: Cell, inner: Expressions, names: Names) -> None:
+def _body(
+    module: ForwardWriter, step: Cell, inner: Expressions, names: Names, attends: Recalls
+) -> None:
     group = step.recurrence.group.nodes
     uses: dict[Node, int] = {}
     for node in group:
@@ -66,6 +70,10 @@ def _body(module: ForwardWriter, step: Cell, inner: Expressions, names: Names) -
     for node in (*step.outputs, *(s.update for s in step.recurrence.states)):
         uses[node] = uses.get(node, 0) + 1
     for node in group:
+        if node in attends.attends:
+            lead = inner.of(step.recurrence.states[0].leaf).text
+            attends.print_row(node, inner, lead)
+            continue
         hint = module.plan.function.hints.get(node)
         text = inner.of(node)
         if hint is None and uses.get(node, 0) <= 1 and len(text.text) < 72:
@@ -98,15 +106,24 @@ def _initial(module: ForwardWriter, leaf: Node, start: Node, count: str = "batch
 
 
 def _call(
-    module: ForwardWriter, step: Cell, cell: str, keys: list[str], streams: list[str], lead: str
+    module: ForwardWriter,
+    step: Cell,
+    cell: str,
+    keys: list[str],
+    streams: list[str],
+    attends: Recalls,
 ) -> None:
-    w, expr = module.writer, module.expr
-    found = step.recurrence
+    w, expr, lead = module.writer, module.expr, module.first_stream()
+    found, scan = step.recurrence, "recall" if attends and not module.bare else "scan"
+    file = module.say.kernel("scan", "memory" if attends else "")
+    module.kernels.need("bare/scan.py" if module.bare else file)
     starts: list[str] = []
     for state, key in zip(found.states, keys, strict=True):
         count = f"len({lead})" if module.bare else "rows.count"
         initial = _initial(module, state.leaf, state.initial, count)
         starts.append(initial if module.bare else f'state.get("{key}", {initial})')
+    starts += attends.starts()
+    keys = [*keys, *attends.keys]
     outputs: list[str] = []
     for node in step.outputs:
         name = module.names.fresh(module.plan.function.hints.get(node) or "h")
@@ -121,12 +138,12 @@ def _call(
     if not streams:
         streams = [lead]
         w.line(
-            f"{tuple_of(outputs)}, {tuple_of(lasts)} = scan(lambda s, _: {cell}(s, ()), start, "
+            f"{tuple_of(outputs)}, {tuple_of(lasts)} = {scan}(lambda s, _: {cell}(s, ()), start, "
             f"({lead},), rows)"
         )
         return
     target = f"{tuple_of(outputs)}, {tuple_of(lasts)}"
-    call = f"scan({cell}, start, {tuple_of(streams)}, rows)"
+    call = f"{scan}({cell}, start, {tuple_of(streams)}, rows)"
     if len(f"{target} = {call}") > w.room:
         w.line(f"({target}) = (")
         w.line(f"    {call}")

@@ -27,7 +27,7 @@ from asiarch.ir.types import Type
 FUSED = frozenset({"silu", "swish", "gelu", "l2norm", "rmsnorm", "layernorm", "rope"})
 """Definitions that backends spell as one call; every other one is inlined."""
 
-IN_CELL = frozenset({"window", "cumulative", "attend", "whole", "call", "loop", "gather"})
+IN_CELL = frozenset({"window", "cumulative", "whole", "call", "loop", "gather"})
 """What a token loop of a backend cannot hold."""
 
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from asiarch.codegen.writer import member
+
 ATOM = 100
 
 
@@ -136,7 +138,7 @@ class TorchSpelling:
         return f"{folder}/{variant or 'torch'}.py"
 
     def param(self, path: str) -> str:
-        return f"self.{path}"
+        return member(path)
 
     def joins(self, which: str) -> str:
         return {"sum": "torch.add", "max": "torch.maximum", "logsumexp": "torch.logaddexp"}[which]

@@ -26,8 +26,8 @@ def print_members(m: ModuleWriter) -> None:
         for step in m.plan.steps:
             if isinstance(step, Part):
                 _part_member(m, tree, step.node)
-        for name, member in tree.items():
-            _member(m, name, member)
+        for name, held in tree.items():
+            _member(m, name, held)
         if "annealed" in m.expr.helpers:
             w.line("step = torch.zeros((), dtype=torch.long)")
             w.line('self.register_buffer("training_step", step, persistent=False)')
@@ -52,21 +52,28 @@ def _part_member(m: ModuleWriter, tree: dict[str, object], node: Node) -> None:
     _insert(tree, path, f"nn.ModuleList(part() for part in ({_runs(order)}))")
 
 
-def _member(m: ModuleWriter, name: str, member: object) -> None:
+def _member(m: ModuleWriter, name: str, held: object) -> None:
     w = m.writer
-    if isinstance(member, dict):
+    if isinstance(held, dict):
         m.kernels.helpers.add("Group")
-        items = [f"{k}={_nested(v)}" for k, v in member.items()]  # type: ignore[misc]
-        for line in wrapped(f"self.{name} = Group(", items, ")", w.room):
+        opening, items, closing = _group(held)  # type: ignore[arg-type]
+        for line in wrapped(f"self.{name} = {opening}", items, closing, w.room):
             w.line(line)
-    elif isinstance(member, str) and member.startswith("("):
+    elif isinstance(held, str) and held.startswith("("):
         w.line(
-            f"self.{name} = nn.Parameter(torch.empty({member.strip('()').rstrip(',')}))"
-            if member != "()"
+            f"self.{name} = nn.Parameter(torch.empty({held.strip('()').rstrip(',')}))"
+            if held != "()"
             else f"self.{name} = nn.Parameter(torch.empty(()))"
         )
     else:
-        w.line(f"self.{name} = {member}")
+        w.line(f"self.{name} = {held}")
+
+
+def _group(held: dict[str, object]) -> tuple[str, list[str], str]:
+    """Members under names, or under the numbers of a repetition that a loop over tokens holds."""
+    if all(k.isdigit() for k in held):
+        return "nn.ModuleDict({", [f'"{k}": {_nested(v)}' for k, v in held.items()], "})"
+    return "Group(", [f"{k}={_nested(v)}" for k, v in held.items()], ")"
 
 
 def print_reset(m: ModuleWriter) -> None:
@@ -83,7 +90,7 @@ def print_reset(m: ModuleWriter) -> None:
 
 
 def _initial_lines(m: ModuleWriter, param: ParamInfo) -> None:
-    w, target, initial = m.writer, f"self.{param.path}", param.initial
+    w, target, initial = m.writer, m.say.param(param.path), param.initial
     if initial.op in ("size", "const"):
         w.line(f"{target}.fill_({m.expr.of(initial).text})")
         return
@@ -115,10 +122,11 @@ def _insert(tree: dict[str, object], path: list[str], leaf: str) -> None:
     tree[path[-1]] = leaf
 
 
-def _nested(member: object) -> str:
-    if isinstance(member, dict):
-        return f"Group({', '.join(f'{k}={_nested(v)}' for k, v in member.items())})"  # type: ignore[misc]
-    return str(member)
+def _nested(held: object) -> str:
+    if isinstance(held, dict):
+        opening, items, closing = _group(held)  # type: ignore[arg-type]
+        return f"{opening}{', '.join(items)}{closing}"
+    return str(held)
 
 
 def _runs(order: list[str]) -> str:

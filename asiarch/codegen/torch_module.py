@@ -132,7 +132,7 @@ class ModuleWriter(ForwardWriter):
             w.line('"""The state before the first token."""')
             if any("zeros(" in text.replace("torch.zeros(", "") for _, text in self.states):
                 if flat.params:
-                    like = f"self.{flat.params[0].path}"
+                    like = self.say.param(flat.params[0].path)
                     w.line(
                         f"zeros = partial(torch.zeros, dtype={like}.dtype, device={like}.device)"
                     )

@@ -66,6 +66,12 @@ def wrapped(head: str, items: list[str], tail: str, room: int) -> list[str]:
     return [head, *(f"    {item}," for item in items), tail]
 
 
+def member(path: str) -> str:
+    """What `self` holds under a path: numbers are keys (`self.n["0"].q`)."""
+    parts = (f'["{p}"]' if p.isdigit() else f".{p}" for p in path.split("."))
+    return f"self{''.join(parts)}"
+
+
 def class_name(name: str) -> str:
     """gated_delta_net -> GatedDeltaNet."""
     return "".join(p[:1].upper() + p[1:] for p in re.split(r"[^0-9A-Za-z]+|_", name) if p)

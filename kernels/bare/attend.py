@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 SINK = False
 SOFTMAX = True
@@ -31,7 +32,8 @@ def attend(
         left = torch.cat([left, torch.ones_like(left[..., :1])], -1)[..., 1:]
         weights = torch.sigmoid(score).masked_fill(~cover, 0.0) * left
     if SOFTMAX:
-        top = score.masked_fill(~cover, -torch.inf).amax(-1, keepdim=True).clamp(min=-1e30)
+        top = pad(score.masked_fill(~cover, -torch.inf), (0, 1), value=-1e30)
+        top = top.amax(-1, keepdim=True)
         if SINK:
             top = torch.maximum(top, sink[0])
         weights = torch.exp(score.masked_fill(~cover, -torch.inf) - top)
