@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from asiarch.laws.oracles.excluded import EXCLUDED, Excluded, difference
 from asiarch.laws.oracles.measure import measure
 from asiarch.laws.oracles.oracle import Oracle
 from asiarch.laws.oracles.references import Absent
@@ -57,6 +58,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def excluded(wrong: Excluded) -> tuple[str, ...]:
+    reference = wrong.oracle.reference
+    try:
+        found = f"{difference(wrong):.1e}"
+    except Absent:
+        found = "not installed"
+    return f"`{reference.path}`, `{reference.function}`", wrong.reason, found
+
+
 def versions() -> str:
     packages = {o.reference.package: o.reference.version for o in ORACLES}
     found = {**packages, "torch": torch.__version__}
@@ -85,6 +95,13 @@ state on its side).
 {table(HEAD, rows)}
 
 {len(rows)} comparisons of {len({r[1] for r in rows})} definitions.
+
+## Not compared with
+
+References that differ from the equations, as a test shows: the largest difference of an output or a
+gradient from our definition, of its size; `inf` where it fails or is not finite.
+
+{table(("reference", "why", "difference"), [excluded(e) for e in EXCLUDED])}
 """
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from asiarch.laws.oracles.excluded import EXCLUDED, Excluded, difference
 from asiarch.laws.oracles.faults import read_point, scaled, transposed
 from asiarch.laws.oracles.measure import Measure, compared, measure, reference_side
 from asiarch.laws.oracles.oracle import Oracle
@@ -60,6 +61,13 @@ def test_whatever_has_a_past_has_a_read_point_to_move() -> None:
     for oracle in ORACLES:
         past = "state " in oracle.definition.text or "attend " in oracle.definition.text
         assert past == (read_point(oracle) is not None), oracle.name
+
+
+@pytest.mark.parametrize("wrong", EXCLUDED, ids=lambda e: e.oracle.reference.function)
+def test_a_reference_known_to_be_wrong_differs(wrong: Excluded) -> None:
+    """When one of these agrees it has been repaired, and belongs to the oracles."""
+    present(wrong.oracle)
+    assert difference(wrong) > 1e3 * ANOTHERS[wrong.oracle.precision]
 
 
 def test_a_parameter_that_is_not_given_is_an_error() -> None:

@@ -45,8 +45,7 @@ class Measure:
     @property
     def worst(self) -> float:
         """The largest of all; infinite where something is not finite."""
-        numbers = [self.error, self.loop, self.rms, self.gradient, self.slope]
-        return max(numbers) if all(np.isfinite(n) for n in numbers) else float("inf")
+        return max(self.error, self.loop, self.rms, self.gradient, _number(self.slope))
 
 
 Outputs = tuple[Tensor, ...]
@@ -82,7 +81,7 @@ def compared(oracle: Oracle, x: Leaves, theirs: Outputs, wanted: Mapping[str, Te
     if missing := set(loop.params) ^ set(oracle.parameters(x)):
         raise ValueError(f"{oracle.name}: parameters {sorted(missing)} are on one side only")
     looped, slope = _loop(oracle, loop, x, wanted)
-    outputs, worst, leaf = looped, slope, ""
+    outputs, worst, leaf = looped, _number(slope), ""
     if oracle.emitted:
         outputs = _ours(oracle, _made(oracle, "torch"), x)
         gradients = _gradients(outputs, x)
@@ -171,16 +170,20 @@ def _pair(value: Tensor, tangent: Tensor) -> Pair:
 
 
 def _share(ours: Tensor, theirs: Tensor) -> float:
-    """The largest difference in units of their largest value; shapes must agree."""
+    """The largest difference in units of their largest value; infinite for NaN."""
     a, b = _both(ours, theirs)
     size = float(b.abs().max())
-    gap = float((a - b).abs().max())
-    return gap / size if size else gap
+    return _number(float((a - b).abs().max()) / (size or 1.0))
 
 
 def _rms(ours: Tensor, theirs: Tensor) -> float:
     a, b = _both(ours, theirs)
-    return float((a - b).square().mean().sqrt() / b.square().mean().sqrt())
+    return _number(float((a - b).square().mean().sqrt() / b.square().mean().sqrt()))
+
+
+def _number(x: float) -> float:
+    """A maximum over numbers would pass over a NaN."""
+    return x if np.isfinite(x) else float("inf")
 
 
 def _both(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
