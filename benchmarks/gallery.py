@@ -133,7 +133,7 @@ offsets, and the tests try it on the emitted modules.
 REFUSED = """## What is refused
 
 Published constructions that the language has no program for, made small. Each stands beside a
-program of the table that says what was meant: A, K and G.
+program of the table that says what was meant: A, K, G and S.
 """
 
 DIFFERENCES = """## What each does, and where ours differs

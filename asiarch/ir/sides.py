@@ -37,6 +37,7 @@ def split_axes(
     Queries are key-side factors too, unless `transposed`: then reads are along the values.
     """
     used: set[str] = set()
+    rates: set[str] = set()
     for use in uses:
         if set(use.over) == set(keys) and not transposed:
             used |= set(use.q.type.axes)
@@ -44,6 +45,7 @@ def split_axes(
         for term, _ in form.erase:
             used |= P.axes_of(term.weight)
             used |= P.axes_of(f for f in term.scale if set(f[0].type.axes) & set(keys))
+            rates |= P.axes_of(term.scale)
     value_side: set[str] = set()
     for node, _ in atoms(m for f in forms for m, _ in f.write):
         if set(node.type.axes) & set(keys):
@@ -51,6 +53,8 @@ def split_axes(
         else:
             value_side |= set(node.type.axes)
     decay = decay_axes(forms)
+    if value_side - rates - used:
+        used |= rates  # other axes carry the value, so those of a rate of erasing are heads
     if value_side - decay - used:
         used |= decay  # other axes carry the value, so a decay's axes are heads
     else:

@@ -164,7 +164,17 @@ op additive_diagonal_core[H, K, V](
 }
 """
 
-SIZES = {"H": 2, "K": 3, "V": 5, "M": 4, "N": 4, "D": 3}
+RATES = """
+op rates_core[G, H, K, V](
+  q: Seq[H, K], k: Seq[H, K], v: Seq[G, H, V], b: Seq[G, H]
+) -> Seq[H, G, V] {
+  state S[G, H, K, V]
+  S = S[t-1] + b * k * (v - k @ S[t-1])
+  return q @ S
+}
+"""
+
+SIZES = {"G": 2, "H": 2, "K": 3, "V": 5, "M": 4, "N": 4, "D": 3}
 
 
 @dataclass(frozen=True)
@@ -205,5 +215,6 @@ CLASSES: dict[Program, Expected] = {
     _core(TRANSPOSED, ("a",)): Expected({"S": "diagonal"}),
     _core(TWO_WRITES, ("a",)): Expected({"S": "scalar"}),
     _core(SLOTS): Expected({"A": "identity+rank1"}),
+    _core(RATES, ("b",)): Expected({"S": "identity+rank1"}),
     _core(CONSERVED): Expected({"h": "elementwise"}),
 }
