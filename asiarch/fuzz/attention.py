@@ -17,6 +17,8 @@ CONDITIONS = (
     "t - 6 <= j < t - 1",
     "j <= t and t % 3 == j % 3",
     "j < t and not j == 2",
+    "(t - 2 < j or t - 6 < j) and j <= t",
+    "t - 2 < j <= t or t - 6 <= j < t - 2",
 )
 SEEING = ("j <= t + 1", "j >= t", "j == j", "j < 3")
 
@@ -36,6 +38,8 @@ def draw_attend(d: Draw) -> None:
     fields += [f"score: {score}", f"value: {_value(d, value)}"]
     if weight == "softmax" and d.chance(0.25):
         fields.append(f"sink: {_sink(d, scored)}")
+    if d.chance(0.15):
+        fields.append(f"keep: top[{_keep(d, scored)}")
     seeing = d.policy.future and d.chance(d.policy.future * 2)
     condition = d.some(SEEING if seeing else CONDITIONS)
     result = (*(a for a in scored if a not in value.axes), *value.axes)
@@ -75,7 +79,16 @@ def _value(d: Draw, value: Term) -> str:
         other = d.stream(value.axes, 0)
         return d.some([f"tanh({value.text}[j] - {other.text}[t])",
                        f"{value.text}[j] * sigmoid({other.text}[t])"])  # fmt: skip
-    return d.some([f"{value.text}[j]", f"tanh({value.text}[j])", f"0.5 * {value.text}[j]"])
+    return d.some([f"{value.text}[j]", f"tanh({value.text}[j])", f"0.5 * {value.text}[j]",
+                   f"1 + abs({value.text}[j])"])  # fmt: skip
+
+
+def _keep(d: Draw, scored: tuple[str, ...]) -> str:
+    """What is behind `top[`: a number of tokens or of blocks, and what they are chosen by."""
+    count = str(d.between(1, 3)) + (", block = 2" if d.chance(0.3) else "")
+    near = [x for x in d.streams() if set(x.axes) <= set(scored) and not x.open]
+    worth = f"{d.some(near).text}[j]" if near and d.chance(0.6) else "(3 * j) % 5"
+    return f"{count}]({worth})"
 
 
 def _sink(d: Draw, scored: tuple[str, ...]) -> str:

@@ -59,7 +59,10 @@ class Signature:
 
 @dataclass(slots=True)
 class Draw:
-    """`sizes`: every axis that may be named, with its number. `scope`: names that may be read."""
+    """`sizes`: every axis that may be named, with its number. `scope`: names that may be read.
+
+    `states`: declared above, each with an equation. `uses`: `file.name` of the library.
+    """
 
     rng: random.Random
     policy: Policy
@@ -69,6 +72,8 @@ class Draw:
     callable: list[Signature] = field(default_factory=list[Signature])
     used: set[str] = field(default_factory=set[str])
     stacks: dict[str, int] = field(default_factory=dict[str, int])
+    states: list[Term] = field(default_factory=list[Term])
+    uses: set[str] = field(default_factory=set[str])
     inner: int = 0
     count: int = 0
 
@@ -128,13 +133,13 @@ class Draw:
     @contextmanager
     def block(self, head: str) -> Generator[None]:
         """Statements within braces; names bound in them are gone below."""
-        kept = list(self.scope)
+        kept, states = list(self.scope), list(self.states)
         self.write(head + " {")
         self.inner += 1
         yield
         self.inner -= 1
         self.write("}")
-        self.scope[:] = kept
+        self.scope[:], self.states[:] = kept, states
 
     def param(self, axes: tuple[str, ...], initialiser: str | None = None) -> Term:
         name = self.fresh("p")

@@ -50,16 +50,18 @@ def _guarded(d: Draw, axes: Axes, depth: int) -> Term:
         [
             "exp(min({}, 1))", "exp(-softplus({}))", "log(1 + abs({}))", "sqrt(abs({}) + 0.5)",
             "clamp({}, -1, 2)", "exp(-abs({}))", "dropout[0.1]({})", "sin(anneal(2, 1, 10) * {})",
+            "square(min({}, 0.5))", "logsigmoid({}) ^ 2",
         ]
     )  # fmt: skip
-    return same(x, form.format(x.tight if "*" in form else x.text))
+    return same(x, form.format(x.tight if "*" in form else x.text), atom="^" not in form)
 
 
 @rule("power", 0.6)
 def _power(d: Draw, axes: Axes, depth: int) -> Term:
     x = d.expr(axes, depth)
-    form = d.some(["{} ^ 2", "sigmoid{} ^ (1 / 8)", "(abs{} + 0.5) ^ 0.5", "2 ^ tanh{}", "-{}"])
-    inner = x.tight if form in ("{} ^ 2", "-{}") else f"({x.text})"
+    bare = ("{} ^ 2", "-{}", "(-{}) ^ 2", "-{} ^ 2")
+    form = d.some([*bare, "sigmoid{} ^ (1 / 8)", "(abs{} + 0.5) ^ 0.5", "2 ^ tanh{}"])
+    inner = x.tight if form in bare else f"({x.text})"
     return same(x, form.format(inner), atom=False)
 
 

@@ -25,18 +25,20 @@ def draw(rng: random.Random, policy: Policy = CAUSAL) -> Program:
     sizes = _sizes(rng, policy)
     helpers: list[Signature] = []
     texts: list[str] = []
+    uses: set[str] = set()
     for number in range(rng.choice([0, 0, 1, policy.helpers])):
-        text, signature = _definition(rng, policy, sizes, helpers, f"part{number + 1}", 2)
+        text, signature = _definition(rng, policy, sizes, helpers, f"part{number + 1}", 2, uses)
         texts.append(text)
         helpers.append(signature)
     low, high = policy.statements
     count = rng.randint(low, high)
     if rng.random() > 0.88:
-        text, name = _model(rng, policy, sizes, helpers, count), "net"
+        text, name = _model(rng, policy, sizes, helpers, count, uses), "net"
     else:
-        text, _ = _definition(rng, policy, sizes, helpers, "main", count)
+        text, _ = _definition(rng, policy, sizes, helpers, "main", count, uses)
         name = "main"
-    body = "\n\n".join([*texts, text]) + "\n"
+    used = "".join(f"use {path}\n" for path in sorted(uses))
+    body = used + "\n\n".join([*texts, text]) + "\n"
     needed = _header_of(text, sizes)
     numbers = {**sizes, "L": rng.randint(1, 3), "vocab": 7}
     given = tuple((a, numbers[a]) for a in needed if a != "K" or "H" not in needed)
@@ -65,9 +67,10 @@ def _start(
 
 def _definition(
     rng: random.Random, policy: Policy, sizes: Mapping[str, int], helpers: list[Signature],
-    name: str, count: int,
+    name: str, count: int, uses: set[str],
 ) -> tuple[str, Signature]:  # fmt: skip
     d = _start(rng, policy, sizes, helpers)
+    d.uses = uses
     formals: list[tuple[str, tuple[str, ...]]] = []
     shown: list[str] = []
     for number in range(d.between(1, 3)):
@@ -92,9 +95,10 @@ def _definition(
 
 def _model(
     rng: random.Random, policy: Policy, sizes: Mapping[str, int], helpers: list[Signature],
-    count: int,
+    count: int, uses: set[str],
 ) -> str:  # fmt: skip
     d = _start(rng, policy, sizes, helpers)
+    d.uses = uses
     tied = d.chance(0.4)
     if tied:
         d.write("param E[vocab, D] ~ normal(0.5)")

@@ -6,7 +6,7 @@ S = a * S[t-1] - b * k * (k @ (a * S[t-1])) + k * v       and its kin, in severa
 from __future__ import annotations
 
 from asiarch.fuzz.draw import Draw
-from asiarch.fuzz.term import Term, at, contracted, number, product, reduced
+from asiarch.fuzz.term import Term, at, contracted, number, product, reduced, total
 
 Axes = tuple[str, ...]
 
@@ -17,6 +17,7 @@ KINDS = {
     "nonlinear": 1.0,
     "coupled": 0.6,
     "chain": 0.5,
+    "feedback": 0.4,
 }
 DECAYS = {"none": 1.4, "number": 0.4, "scalar": 1.0, "diagonal": 2.2, "elementwise": 0.6}
 ERASES = {"none": 2.0, "delta": 1.5, "free": 0.7, "two": 1.8}
@@ -36,6 +37,8 @@ def draw_state(d: Draw) -> None:
             _nonlinear(d)
         case "coupled":
             _coupled(d)
+        case "feedback":
+            _feedback(d)
         case _:
             _chain(d)
 
@@ -59,6 +62,7 @@ def _state(d: Draw, axes: Axes, stem: str = "S") -> str:
     if d.chance(0.2):
         start = " = " + d.some(["1", "0.5", d.param(d.subset(axes)).text])
     d.write(f"state {name}[{', '.join(axes)}]{start}")
+    d.states.append(Term(name, axes, named=True))
     return name
 
 
@@ -101,7 +105,7 @@ def _matrix(d: Draw) -> None:
             parts.append(_free(d, heads, key, carried))
             parts.append(_free(d, heads, key, carried))
         _equations(d, name, parts)
-    _reads(d, name, full, heads, key)
+    _reads(d, name, full, heads, key, carried)
 
 
 def _decay(d: Draw, heads: Axes, key: str, value: str) -> Term | None:
@@ -120,6 +124,10 @@ def _decay(d: Draw, heads: Axes, key: str, value: str) -> Term | None:
 
 
 def _decayed(d: Draw, decay: Term, old: Term) -> Term:
+    if d.chance(0.15):
+        return Term(
+            f"{decay.tight} * {old.text} / {d.some(['2', '4'])}", old.axes, True, atom=False
+        )
     if d.chance(0.3):
         return Term(f"{old.text} * {decay.tight}", old.axes, True, atom=False)
     return Term(f"{decay.tight} * {old.text}", old.axes, True, atom=False)
@@ -159,13 +167,24 @@ def _equations(d: Draw, name: str, parts: list[str]) -> None:
         d.write(f"{name} = {_sum(order)}")
 
 
-def _reads(d: Draw, name: str, full: Axes, heads: Axes, key: str) -> None:
+def _reads(d: Draw, name: str, full: Axes, heads: Axes, key: str, carried: Term) -> None:
+    """Along keys, along values, whole, of the old state, and of what is affine in the state."""
     now, before = Term(name, full, named=True), _old(name, full)
     for _ in range(d.between(1, 2)):
         source = now if d.chance(0.7) else before
         if d.chance(0.12):
             source = _old(name, full, 2)
-        match d.between(0, 5):
+        match d.between(0, 8):
+            case 6 | 7 | 8 as form:
+                q = d.bind(d.expr((*heads, key), 1, seq=True), "q")
+                if form == 6:  # the write once more, as a bonus has it
+                    source = total(before, d.expr(full, 1, seq=True))
+                elif form == 7:  # a factor of heads or of values
+                    others = tuple(a for a in full if a != key)
+                    source = product(d.expr(d.subset(others), 1, seq=True), source)
+                else:
+                    source = carried
+                d.bind(contracted(q, source, (key,)), "o")
             case 0 | 1 | 2:
                 q = d.bind(d.expr((*heads, key), 1, seq=True), "q")
                 read = at(q, source) if q.last == key else contracted(q, source, (key,))
@@ -236,6 +255,20 @@ def _coupled(d: Draw) -> None:
     d.write(f"{m} = max({f.text} + {m}[t-1], {i.text})")
     d.write(f"{c} = exp({f.text} + {m}[t-1] - {m}) * {c}[t-1] + exp({i.text} - {m})")
     d.bind(Term(f"{c} / max(abs({c}), 0.5)", axes, atom=False), "o")
+
+
+def _feedback(d: Draw) -> None:
+    """A state that attends to what it was at earlier tokens."""
+    axes = (d.some(list(d.sizes)),)
+    x, q = d.stream(axes, 1), d.stream(axes, 1)
+    name = _state(d, axes, "h")
+    read = d.fresh("r")
+    condition = d.some(["j < t", "t - 4 < j < t", "j < t - 1"])
+    weight = d.some(["", "weight: sigmoid  "])
+    d.write(f"{read} = attend j where {condition} {{ {weight}"
+            f"score: {q.text}[t] @ {name}[j]  value: {name}[j] }}")  # fmt: skip
+    d.write(f"{name} = tanh({x.text} + 0.5 * {read})")
+    d.scope.append(Term(name, axes, named=True))
 
 
 def _chain(d: Draw) -> None:

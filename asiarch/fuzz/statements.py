@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from asiarch.fuzz.attention import draw_attend
 from asiarch.fuzz.draw import Draw, Signature
 from asiarch.fuzz.recurrences import draw_state
@@ -9,12 +11,13 @@ from asiarch.fuzz.term import Term
 
 KINDS = {
     "equation": 2.0,
-    "state": 1.8,
+    "state": 2.4,
     "attend": 1.0,
     "call": 0.8,
-    "loop": 0.5,
-    "branch": 0.4,
-    "loss": 0.25,
+    "library": 0.25,
+    "loop": 0.7,
+    "branch": 0.5,
+    "loss": 0.4,
     "shadow": 0.3,
 }
 
@@ -36,6 +39,8 @@ def draw_body(d: Draw, count: int, nested: bool = False) -> None:
                 draw_attend(d)
             case "call":
                 draw_call(d)
+            case "library":
+                _library(d)
             case "loop":
                 _loop(d)
             case "branch":
@@ -60,11 +65,52 @@ def draw_call(d: Draw, signature: Signature | None = None) -> None:
     """Results of an earlier definition."""
     callee = signature or d.some(d.callable)
     name = callee.name
+    callee = _other_axis(d, callee)
     if callee.shared and d.inner == 1 and d.chance(0.3):
         name = d.fresh("f")
         d.write(f"share {name} = {callee.name}")
         _called(d, callee, name, brackets=False)
     _called(d, callee, name, brackets=name == callee.name)
+
+
+def _other_axis(d: Draw, callee: Signature) -> Signature:
+    """The same, called with one of its axes under another name of the caller."""
+    every = [axes for _, axes in callee.formals]
+    mine = {a for axes in every for a in axes}
+    taken = mine | {a for axes in callee.results for a in axes}
+    pairs = [(a, b) for a in ("V", "M") if a in mine for b in d.sizes if b not in taken]
+    if not pairs or not d.chance(0.4):
+        return callee
+    old, new = d.some(pairs)
+
+    def moved(axes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(new if a == old else a for a in axes)
+
+    formals = tuple((mode, moved(axes)) for mode, axes in callee.formals)
+    needs = tuple(a for a in callee.needs if a != old)
+    return replace(callee, formals=formals, results=tuple(map(moved, callee.results)), needs=needs)
+
+
+LIBRARY = {
+    "retention.retention_core": ("HK", "HK", "HV"),
+    "gla.gla_core": ("HK", "HK", "HV", "HK"),
+    "delta_net.delta_core": ("HK", "HK", "HV", "H"),
+    "gated_delta_net.gated_delta_core": ("HK", "HK", "HV", "H", "H"),
+    "kda.kda_core": ("HK", "HK", "HV", "HK", "H"),
+}
+"""Operators that any stream will do for; each gives Seq[H, V]."""
+
+
+def _library(d: Draw) -> None:
+    """A call of an operator of the library, by `use`."""
+    if not {"H", "K", "V"} <= set(d.sizes):
+        d.bind(d.expr(any_axes(d), d.policy.depth))
+        return
+    path = d.some(list(LIBRARY))
+    d.uses.add(path)
+    formals = tuple(("Seq", tuple(axes)) for axes in LIBRARY[path])
+    name = path.rpartition(".")[2]
+    _called(d, Signature(name, formals, (("H", "V"),), ("H", "K", "V")), name, brackets=False)
 
 
 def _called(d: Draw, callee: Signature, name: str, brackets: bool) -> None:
@@ -97,18 +143,35 @@ def _rebind(d: Draw, x: Term) -> None:
 
 def _loop(d: Draw) -> None:
     x = _carried(d)
-    bound = d.some(["2", "L", "3", "1"])
+    bound = d.some(["2", "L", "3", "4", "1"])
     if bound == "L":
         d.used.add("L")
     variable = d.fresh("n")
     with d.block(f"for {variable} in {bound}"):
         if d.chance(0.6):
             draw_body(d, 1, nested=True)
-        if d.chance(0.3):
+        if d.chance(0.4):
             with d.block(f"if {variable} % 2 == 1"):
                 _rebind(d, x)
+            if d.chance(0.4):
+                d.lines.pop()
+                with d.block("} else"):
+                    _rebind(d, x)
         else:
             _rebind(d, x)
+        if d.states and d.chance(0.5):
+            _again(d, x)
+
+
+def _again(d: Draw, x: Term) -> None:
+    """One more equation of a state from above, or what it was, read in a block."""
+    state = d.some(d.states)
+    old = f"{state.text}[t-{d.between(1, 2)}]"
+    if d.chance(0.6):
+        d.write(f"{state.text} = 0.5 * {state.text} + 0.25 * {old}")
+    if d.chance(0.6):
+        read = d.adapted(Term(old, state.axes, True), x.axes)
+        d.write(f"{x.text} = {x.text} + 0.5 * {read.tight}")
 
 
 def _branch(d: Draw) -> None:

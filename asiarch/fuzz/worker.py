@@ -6,6 +6,7 @@ The folder of the copy is first on its path, so that a planted bug is in all tha
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import json
 import os
@@ -38,11 +39,23 @@ class Worker:
 
     def judge(self, file: str, seed: int, laws: Sequence[str] = ()) -> Verdict:
         """Of the text of a `Program.file`: the first law that fails, of those or of all."""
+        said = self._answer({"file": file, "seed": seed, "laws": laws})
+        if isinstance(said, Verdict):
+            return said
+        return Verdict(cast("str | None", said["law"]), cast("str | None", said["said"]))
+
+    def emitted(self, file: str) -> str:
+        """A digest of the module's text for a program, or of why there is none."""
+        said = self._answer({"file": file})
+        return str(said.said) if isinstance(said, Verdict) else str(said["text"])
+
+    def _answer(self, asked: dict[str, Any]) -> dict[str, Any] | Verdict:
+        """What the process says, or that it says nothing."""
         if self.child is None:
             self.child = _forked(self.folder)
         _, into, out = self.child
         try:
-            into.write(json.dumps({"file": file, "seed": seed, "laws": laws}) + "\n")
+            into.write(json.dumps(asked) + "\n")
             into.flush()
         except BrokenPipeError:
             return self._ended("crash", "the process ended")
@@ -52,8 +65,7 @@ class Worker:
         line = out.readline()
         if not line:
             return self._ended("crash", "the process ended")
-        said: dict[str, Any] = json.loads(line)
-        return Verdict(cast("str | None", said["law"]), cast("str | None", said["said"]))
+        return cast("dict[str, Any]", json.loads(line))
 
     def _ended(self, law: str, said: str) -> Verdict:
         self.close()
@@ -107,7 +119,22 @@ def serve(folder: Path, questions: TextIO, answers: TextIO) -> None:
         return
     for line in questions:
         asked: dict[str, Any] = json.loads(line)
-        case = checks.Case(read(asked["file"]), asked["seed"])
-        law, said = checks.first_failure(case, asked["laws"] or checks.EVERY) or (None, None)
-        answers.write(json.dumps({"law": law, "said": said}) + "\n")
+        program = read(asked["file"])
+        if "seed" not in asked:
+            answer = {"text": _text(program)}
+        else:
+            case = checks.Case(program, asked["seed"])
+            law, said = checks.first_failure(case, asked["laws"] or checks.EVERY) or (None, None)
+            answer = {"law": law, "said": said}
+        answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+def _text(program: Any) -> str:
+    """A digest of what the package of this process emits for the program."""
+    emit = importlib.import_module("asiarch.interface").emit
+    try:
+        text = emit(program.text, program.op, program.named_sizes, chunk=program.chunk)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+    return hashlib.sha256(text.encode()).hexdigest()

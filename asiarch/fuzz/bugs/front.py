@@ -33,6 +33,10 @@ FRONT = (
     Bug("branch_not_taken", "wrong branch", "elaborate/repeat.py",
         "(e.then, e.otherwise) if known else (e.otherwise, e.then)",
         "(e.then, e.otherwise) if known else (e.then, e.otherwise)"),
+    Bug("carried_state_reads_its_new_value", "wrong read point", "elaborate/repeat.py",
+        'before = inner.capture(found.leaf, f"{name}[t-1]")',
+        'before = (inner.capture(found.leaf, f"{name}[t-1]")\n'
+        "                      if len(inner.inputs) > len(carried) else leaf)"),
     Bug("minus_in_parentheses", "lost parentheses", "language/documents.py",
         'return bracketed("(", expression(e.inner, fields), ")")',
         "return (expression(e.inner, fields) if isinstance(e.inner, ast.Unary)\n"
