@@ -2,16 +2,25 @@
 
 Equal as functions, so the exact ring cannot tell them apart: a factor of a product over all pairs
 goes to the attending token's side, and what reads one token each is subtracted before it meets the
-product (a difference of two large running sums has fewer digits to lose).
+product (a difference of two large running sums has fewer digits to lose). A pair that is not
+admissible is computed too, and its weight is 0; where a function is not finite everywhere, such a
+pair gets 1 for its argument, since 0 times the derivative at infinity is no number.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from itertools import product
+
+import numpy as np
 
 from asiarch.ir import rules
 from asiarch.ir.function import Function
 from asiarch.ir.node import Node, make, rebuild, topological
+from asiarch.ir.primitive import lookup
+
+PROBES = (-1000.0, 0.0, 1000.0)
 
 
 def layouts_of(body: Function) -> dict[Node, str]:
@@ -32,6 +41,7 @@ def layouts_of(body: Function) -> dict[Node, str]:
 
 def arranged(body: Function) -> Function:
     """The body with its score so rewritten."""
+    body = _guarded(body)
     outputs = list(body.outputs)
     for rule in (_scaled, _differences):
         layouts = layouts_of(replace(body, outputs=tuple(outputs)))
@@ -44,6 +54,35 @@ def arranged(body: Function) -> Function:
             new[node] = after
         outputs[1] = new[outputs[1]]
     return replace(body, outputs=tuple(outputs))
+
+
+def _guarded(body: Function) -> Function:
+    """The body with harmless arguments where the condition does not hold."""
+    condition, layouts = body.outputs[0], layouts_of(body)
+    new: dict[Node, Node] = {}
+    for node in topological(body.outputs[1:]):
+        args = [new[a] for a in node.args]
+        if node.args and lookup(node.op).kind == "pointwise" and not _finite(node.op):
+            pairs = [layouts[a] == "pair" for a in node.args]
+            args = [_where(condition, x) if p else x for x, p in zip(args, pairs, strict=True)]
+        new[node] = rebuild(node, tuple(args))
+    return replace(body, outputs=(condition, *(new[o] for o in body.outputs[1:])))
+
+
+def _where(condition: Node, x: Node) -> Node:
+    kind = replace(x.type, mode="seq", positional=False)
+    return make("select", (condition, x, rules.number(1)), kind)
+
+
+@cache
+def _finite(op: str) -> bool:
+    """Is a pointwise function finite wherever its arguments are?"""
+    rule = lookup(op).float64
+    assert rule is not None
+    count = rule.__code__.co_argcount - 1
+    with np.errstate(all="ignore"):
+        found = [rule(np, *map(np.float64, given)) for given in product(PROBES, repeat=count)]
+    return bool(np.isfinite(np.array(found, np.float64)).all())
 
 
 def _scaled(node: Node, layouts: dict[Node, str]) -> Node:

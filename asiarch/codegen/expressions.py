@@ -392,7 +392,7 @@ def literal(node: Node) -> Text:
     if node.op == "const":
         return Text(repr(value), ATOM if value >= 0 else 40)
     number: Fraction = value.constant
-    if number.denominator == 1:
+    if number.denominator == 1 and abs(number) < 2**63:  # torch takes no longer integer
         return Text(str(number.numerator), ATOM if number >= 0 else 40)
     return Text(repr(float(number)), ATOM if number >= 0 else 40)
 

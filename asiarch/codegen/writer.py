@@ -9,6 +9,8 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from asiarch.codegen.pasted import is_pasted
+
 WIDTH = 100
 
 
@@ -49,13 +51,17 @@ class Names:
     def fresh(self, wish: str) -> str:
         """`wish` made an identifier, with a number when it is taken."""
         base = re.sub(r"\W", "_", wish) or "x"
-        if base[0].isdigit() or keyword.iskeyword(base) or hasattr(builtins, base):
+        if base[0].isdigit() or _is_known(base):
             base = f"{base}_" if not base[0].isdigit() else f"x{base}"
         name, count = base, 2
         while name in self.taken:
             name, count = f"{base}_{count}", count + 1
         self.taken.add(name)
         return name
+
+
+def _is_known(name: str) -> bool:
+    return keyword.iskeyword(name) or hasattr(builtins, name) or is_pasted(name)
 
 
 def wrapped(head: str, items: list[str], tail: str, room: int) -> list[str]:

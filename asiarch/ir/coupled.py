@@ -3,7 +3,8 @@
     Z_t[p] = sum_i P_t[p, i] Z_{t-1}[i] + sum_n k_t[n, p] y_t[n]'
     y_t[n] = v_t[n] - w_t[n]' Z_{t-1}[s_n]
 
-Terms that are written along the same keys of all states are one row, whatever they write.
+Terms that are written along the same keys of all states are one row, whatever they write. States
+without an erase term that are read whole have no keys: every entry is a head of its own.
 """
 
 from __future__ import annotations
@@ -45,7 +46,11 @@ def coupled(function: Function, group: Group, values: dict[Node, Value | None]) 
     cls = "momentum" if len(group.states) > 1 else "scalar+rankN"
     if any(set(s.leaf.type.axes) != set(axes) for s in group.states):
         problem = "states of different shapes feed each other"
-    contracted = {c for f in forms for c in f.contracted} or {u.over for u in found if u.over}
+    erased = {c for f in forms for c in f.contracted}
+    contracted = erased or {u.over for u in found if u.over}
+    if not problem and not erased and any(set(u.over) not in map(set, contracted) for u in found):
+        whole = list({u.target: u.whole() for u in found}.values())
+        return result(group, cls, forms, Sides(axes, (), ()), whole)
     if not problem and len(contracted) != 1:
         problem = "coupled states are contracted along different axes"
     if not problem and any(set(u.over) not in [set(c) for c in contracted] for u in found):

@@ -17,6 +17,7 @@ class EarlyKeys(Keys):
         self.early = early
         self.front = early * (rows.count if rows.packed else 1)
         super().__init__(rows, *options, **more)
+        self.plain = False
         place = torch.arange(early, device=self.j.device)
         place = place.repeat(rows.count)[None] if rows.packed else place.expand(len(self.j), -1)
         self.j = torch.cat([place, torch.where(self.j < self.early, -1, self.j)], 1)

@@ -34,7 +34,8 @@ class Keys:
 
     reach: how far back a query looks (tokens), None for everything. numbers: the most that a
     score makes of a pair of tokens. keep: which of the allowed keys stay. t, j: positions in the
-    document; blocks: the queries' first and end, and the same of the columns of keys.
+    document; blocks: the queries' first and end, and the same of the columns of keys. plain: every
+    column is a token of its query's document.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Keys:
     ) -> None:
         self.rows, self.reach, self.keep = rows, reach, keep
         self.count = 0 if start is None else held if reach is None else reach
+        self.plain = not (self.count or rows.packed)
         device = rows.pos.device
         start = torch.zeros(rows.count, dtype=torch.long, device=device) if start is None else start
         spot = rows.pos.expand(1 if rows.packed else rows.count, -1)
@@ -103,9 +105,13 @@ class Keys:
 
 
 def meet(weigh: Callable[..., Any], keys: Keys, block: Any, parts: Any) -> tuple[Any, Any]:
-    """Of one block: the differentiable parts (score, values and a sink), and the pairs allowed."""
+    """Of one block: the differentiable parts (score, values and a sink), and the pairs allowed.
+
+    A key that is none of a query's document stands behind the query, where no condition holds.
+    """
     t, j, real = keys.admissible(block)
-    score, allowed, *rest = weigh(t, j, *parts)
+    seen = j if keys.plain else torch.where(real, j, t + 1)
+    score, allowed, *rest = weigh(t, seen, *parts)
     allowed = allowed & real
     shape = len(allowed), *(1,) * (score.dim() - 3), *allowed.shape[1:]
     allowed = allowed.reshape(shape)

@@ -212,6 +212,7 @@ def attend(domain: Arrays, node: Node, values: list[Any], t: Any, j: Any) -> Any
         if term.op == "position":
             rows = t.reshape(1, -1, 1) if term.attr("which") == "t" else j.reshape(1, 1, -1)
             env[term] = algebra.encode(rows)
-        else:
+            continue
+        with np.errstate(all="ignore"):  # pairs that are not admissible are computed too
             env[term] = inner.evaluate(term)
     return algebra.attend(domain, node, [env[o] for o in body.outputs], len(t), len(j))

@@ -126,7 +126,8 @@ class Dual(Algebra):
         if base is not None:
             slope = terms.mul(out, self.base.logarithm(base))  # type: ignore[attr-defined]
             return self._scaled(slope, y.tangent)
-        down = terms.div(terms.mul(y.value, out), x.value)
+        below = self.base.pointwise(node, x.value, terms.sub(y.value, terms.number(1)))
+        down = terms.mul(y.value, below)
         up = terms.mul(out, self.base.call("log", x.value))
         return self.base.add(self._scaled(down, x.tangent), self._scaled(up, y.tangent))
 

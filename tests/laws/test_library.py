@@ -1,0 +1,104 @@
+"""Every definition of the library is right, and its module is what its text says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import asiarch
+from asiarch.laws.form import Form
+from asiarch.laws.program import exact, real, single
+from asiarch.laws.report import behaviour
+from asiarch.laws.ringmode import RingError
+from asiarch.laws.subject import Subject
+
+from .literature import CHOICES, FILES, PROGRAMS, Choice, given, tensors
+from .programs import Program, compiled, flat
+
+LAWS = ("prefix", "gradient", "streaming", "stepping", "packing")
+CHUNK = 4
+
+REFUSED = {"deltaformer_core"}
+"""Programs that torch does not run, by their own message."""
+
+NOT_IN_THE_RING = {"abc_core", "abc", "lightnet_core", "lightnet"}
+"""Running logsumexp: exp does not undo the log of a sum in the ring. Compared in floats."""
+
+RUN = [p for p in PROGRAMS if p.op not in REFUSED]
+ALL = pytest.mark.parametrize("program", RUN, ids=str)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_nothing_to_say(file: object) -> None:
+    text = file.read_text(encoding="utf-8")  # type: ignore[attr-defined]
+    report = asiarch.check(text, str(file))
+    assert [d.message for d in report.diagnostics] == []
+    assert all(op.causal for op in report.ops.values())
+
+
+@ALL
+def test_exact(program: Program) -> None:
+    seed = CHOICES.get(program.op, Choice()).seed
+    if program.op in NOT_IN_THE_RING:
+        with pytest.raises(RingError):
+            exact(flat(program), compiled(program, CHUNK), batch=1, time=5)
+        return
+    verdict = exact(flat(program), compiled(program, CHUNK), batch=1, time=9, seed=seed)
+    assert verdict.ok, str(verdict)
+
+
+@ALL
+def test_floats(program: Program) -> None:
+    for oracle in (real, single):
+        verdict = oracle(flat(program), compiled(program, CHUNK), given(program, 2, 21))
+        assert verdict.ok, str(verdict)
+
+
+@ALL
+def test_hard_data(program: Program) -> None:
+    """One token again and again; and numbers so large that gates are open or shut: there a sigmoid
+    has few digits, and the module may err as a loop in the same precision does."""
+    same, large = given(program, 2, 13), given(program, 2, 13)
+    for x in same:
+        if x.ndim > 1:
+            x[:] = x[:, :1]
+    verdict = real(flat(program), compiled(program, CHUNK), same)
+    assert verdict.ok, str(verdict)
+    if len(large) == 1 and large[0].dtype.kind == "f":
+        verdict = single(flat(program), compiled(program, CHUNK), [30 * large[0]])
+        assert verdict.ok, str(verdict)
+
+
+def _takes_anything(program: Program) -> bool:
+    """Are all inputs streams of any numbers? The laws replace tokens by any."""
+    report = asiarch.check(program.text, program.filename)
+    required = any(str(e.verdict) == "required" for e in report.ops[program.op].ledger)
+    return not required and all(x.type.stream for x in flat(program).inputs)
+
+
+@ALL
+def test_laws(program: Program) -> None:
+    if not _takes_anything(program):
+        pytest.skip("tried in the mixer that calls it: it requires a range, or takes a Tensor")
+    verdicts = behaviour(
+        Subject(compiled(program, CHUNK), Form()),
+        tensors(program, 9),
+        torch.Generator().manual_seed(0),
+        CHUNK,
+        False,
+        LAWS,
+    )
+    assert all(v.ok for v in verdicts), "\n".join(map(str, verdicts))
+    assert {v.law for v in verdicts} >= set(LAWS)
+
+
+@pytest.mark.parametrize("program", [p for p in PROGRAMS if p.op in REFUSED], ids=str)
+def test_what_torch_refuses_it_says(program: Program) -> None:
+    with pytest.raises(asiarch.BackendError, match="no kernel in this backend"):
+        compiled(program)
+    module = asiarch.compile(
+        program.text, program.op, program.sizes, filename=program.filename, backend="reference"
+    )
+    (out,) = module(*given(program, 1, 7)),
+    assert np.isfinite(out).all()
