@@ -6,21 +6,21 @@ import re
 from functools import cache
 from importlib import resources
 
-IMPORTED = frozenset({"Any", "Callable", "F", "Sequence", "Tensor", "nn", "pad", "partial", "torch"})
+IMPORTED = {"Any", "Callable", "F", "Sequence", "Tensor", "nn", "pad", "partial", "torch"}
 
 
 @cache
 def pasted() -> frozenset[str]:
     """Functions and classes of the kernels and of the helpers, and what their texts import."""
-    from asiarch.codegen.torch_fused import HELPERS
+    from asiarch.codegen.fused import HELPERS
 
-    texts = list(HELPERS.values())
+    texts: list[str] = list(HELPERS.values())
     for folder in resources.files("asiarch.kernels").iterdir():
         if folder.is_dir():
             files = (f for f in folder.iterdir() if f.name.endswith(".py"))
             texts += [f.read_text(encoding="utf-8") for f in files]
-    found = {n for text in texts for n in re.findall(r"^(?:def|class) (\w+)", text, re.M)}
-    return frozenset(found) | IMPORTED
+    found = {m.group(1) for x in texts for m in re.finditer(r"^(?:def|class) (\w+)", x, re.M)}
+    return frozenset(found | IMPORTED)
 
 
 def is_pasted(name: str) -> bool:

@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from asiarch.laws.subject import Streams
 from asiarch.language import ast
 from asiarch.language.parser import parse
+from asiarch.laws.subject import Streams
 
 from .programs import Program, flat
 
 FOLDER = Path(str(resources.files("asiarch.library")))
 FILES = [f for f in sorted(FOLDER.glob("*.asi")) if f.stem != "prelude"]
 
-SMALL = {
-    **{"D": 8, "H": 2, "K": 4, "V": 4, "M": 4, "N": 4, "P": 2, "R": 3, "F": 6, "W": 5, "G": 2},
-    **{"L": 3, "layer": 1, "vocab": 11, "C": 3, "S": 2, "B": 3, "E": 4, "I": 3, "Q": 6},
-}
+SMALL = {"D": 8, "H": 2, "K": 4, "V": 4, "M": 4, "N": 4, "P": 2, "R": 3, "F": 6, "W": 5, "G": 2,
+         "L": 3, "C": 3, "S": 2, "B": 3, "E": 4, "I": 3, "Q": 6, "layer": 1,
+         "vocab": 11}  # fmt: skip
 ALWAYS = ("D", "H", "G", "L", "vocab")
 LARGE = 8
 """A default above it is a published width, and is made small."""
@@ -52,10 +51,7 @@ def sizes(definition: ast.Definition) -> dict[str, int]:
         h.name.id: SMALL[h.name.id]
         for h in definition.header
         if h.default is None
-        or (
-            isinstance(h.default, ast.Number)
-            and (h.default.value > LARGE or h.name.id in ALWAYS)
-        )
+        or (isinstance(h.default, ast.Number) and (h.default.value > LARGE or h.name.id in ALWAYS))
     }
 
 
