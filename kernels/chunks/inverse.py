@@ -15,7 +15,10 @@ def inverse(lower: Tensor) -> Tensor:
         shape = count, size // b, b, size // b, b
         blocks, inner = (x.view(shape).diagonal(0, 1, 3).movedim(3, 1) for x in (result, lower))
         blocks.copy_(inverse(inner.reshape(-1, b, b)).view_as(blocks))
-    for n in range(b, size, b):
-        rows = slice(n, n + b)
-        result[:, rows, :n] = -result[:, rows, rows] @ lower[:, rows, :n] @ result[:, :n, :n]
+    for n, (given, row) in enumerate(zip(lower.split(b, 1), result.split(b, 1), strict=True)):
+        if end := n * b:
+            below = given[:, :, :end]
+            if b > 1:
+                below = torch.bmm(row[:, :, end : end + b], below)
+            row[:, :, :end] = -torch.bmm(below, result[:, :end, :end])
     return result

@@ -50,7 +50,7 @@ def _blocks_of(program: Program, size: int) -> Any:
     return made
 
 
-PARALLEL = [p for p in [*CORES, *MIXERS] if p.op not in (*LOOPS, "two")]  # two: two kernels
+PARALLEL = [p for p in [*CORES, *MIXERS] if p.op not in LOOPS]
 
 
 @pytest.mark.parametrize("program", PARALLEL, ids=str)
