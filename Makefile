@@ -77,6 +77,8 @@ tables: env ## the parser's tables, after a change of the grammar
 oracles: env ## optional packages that tests and benchmarks compare with, or export to
 	$(PIP) --no-deps -c constraints.txt fla-core einops
 	$(PIP) -c constraints.txt transformers
+	MAMBA_SKIP_CUDA_BUILD=TRUE MAMBA_FORCE_BUILD=TRUE \
+	  $(PIP) --no-deps --no-build-isolation -c constraints.txt mamba-ssm
 
 clean: ## remove what builds and tests leave; the environment stays
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -21,7 +21,7 @@ from asiarch.laws.oracles.excluded import EXCLUDED, Excluded, difference
 from asiarch.laws.oracles.measure import measure
 from asiarch.laws.oracles.oracle import Oracle
 from asiarch.laws.oracles.references import Absent
-from asiarch.laws.oracles.registry import ORACLES, named
+from asiarch.laws.oracles.registry import ORACLES, UNSAID, named
 from asiarch.laws.tolerances import ANOTHERS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "oracles.md"
@@ -43,7 +43,7 @@ def main() -> None:
 
 def row(oracle: Oracle) -> tuple[str, ...]:
     reference = oracle.reference
-    where = f"{reference.package}: `{reference.path}`, `{reference.function}`"
+    where = f"{reference.package}: `{reference.where}`, `{reference.function}`"
     head = (oracle.name, f"`{oracle.definition.label}`", where)
     try:
         found = measure(oracle)
@@ -64,7 +64,7 @@ def excluded(wrong: Excluded) -> tuple[str, ...]:
         found = f"{difference(wrong):.1e}"
     except Absent:
         found = "not installed"
-    return f"`{reference.path}`, `{reference.function}`", wrong.reason, found
+    return f"`{reference.where}`, `{reference.function}`", wrong.reason, found
 
 
 def versions() -> str:
@@ -102,6 +102,11 @@ References that differ from the equations, as a test shows: the largest differen
 gradient from our definition, of its size; `inf` where it fails or is not finite.
 
 {table(("reference", "why", "difference"), [excluded(e) for e in EXCLUDED])}
+
+Every other `naive.py` of flash-linear-attention is compared with, but for those of operators that
+the language does not say:
+
+{table(("reference", "why"), [(f"`{where}`", why) for where, why in UNSAID.items()])}
 """
 
 

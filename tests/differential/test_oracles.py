@@ -10,8 +10,8 @@ from asiarch.laws.oracles.excluded import EXCLUDED, Excluded, difference
 from asiarch.laws.oracles.faults import read_point, scaled, transposed
 from asiarch.laws.oracles.measure import Measure, compared, measure, reference_side
 from asiarch.laws.oracles.oracle import Oracle
-from asiarch.laws.oracles.references import Absent
-from asiarch.laws.oracles.registry import ORACLES
+from asiarch.laws.oracles.references import Absent, root
+from asiarch.laws.oracles.registry import ORACLES, UNSAID
 from asiarch.laws.tolerances import ANOTHERS
 
 SEEN = 1e6
@@ -68,6 +68,16 @@ def test_a_reference_known_to_be_wrong_differs(wrong: Excluded) -> None:
     """When one of these agrees it has been repaired, and belongs to the oracles."""
     present(wrong.oracle)
     assert difference(wrong) > 1e3 * ANOTHERS[wrong.oracle.precision]
+
+
+def test_every_naive_reference_is_accounted_for() -> None:
+    """A reference that a later version adds is compared with, excluded, or said to be unsayable."""
+    above = root("fla")
+    if above is None:
+        pytest.skip("fla-core is not installed (make oracles)")
+    found = {str(p.relative_to(above)) for p in above.glob("fla/ops/**/*naive.py")}
+    used = {o.reference.where for o in (*ORACLES, *(e.oracle for e in EXCLUDED))}
+    assert found - used == set(UNSAID)
 
 
 def test_a_parameter_that_is_not_given_is_an_error() -> None:

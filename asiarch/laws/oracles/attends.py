@@ -242,7 +242,6 @@ ORACLES = (
         {**QKV, "b": rate("H")},
         lambda x: [x.q, x.k, x.v, x.b],
         lambda f, x: f(x.q, x.k, x.v, x.b),
-        emitted=False,
     ),
     Oracle(
         "Parallax",

@@ -85,8 +85,10 @@ _MESA = _named(slots.ORACLES, "MesaNet")
 _WALL = _named(attends.ORACLES, "Wall attention")
 _KDA = _named(delta.ORACLES, "Kimi delta attention, chunks")
 _GDN2 = _named(delta.ORACLES, "gated DeltaNet 2")
-_ROUNDED = {**_WALL.reference.given, "fla.ops.utils.constant": "utils/constant.py"}
-_LOGARITHMS: dict[str, str | Mapping[str, Any]] = {"fla.ops.titans.log_impl": "titans/log_impl.py"}
+_ROUNDED = {**_WALL.reference.given, "fla.ops.utils.constant": "fla/ops/utils/constant.py"}
+_LOGARITHMS: dict[str, str | Mapping[str, Any]] = {
+    "fla.ops.titans.log_impl": "fla/ops/titans/log_impl.py"
+}
 
 EXCLUDED: tuple[Excluded, ...] = (
     Excluded(

@@ -73,19 +73,14 @@ def _leaf(x: Tensor, precision: torch.dtype) -> Tensor:
 
 
 def compared(oracle: Oracle, x: Leaves, theirs: Outputs, wanted: Mapping[str, Tensor]) -> Measure:
-    """Our definition at the leaves beside given outputs and gradients.
-
-    Where no backend runs it, the token loop stands for the module too.
-    """
+    """Our definition at the leaves beside given outputs and gradients."""
     loop = _made(oracle, "reference")
     if missing := set(loop.params) ^ set(oracle.parameters(x)):
         raise ValueError(f"{oracle.name}: parameters {sorted(missing)} are on one side only")
     looped, slope = _loop(oracle, loop, x, wanted)
-    outputs, worst, leaf = looped, _number(slope), ""
-    if oracle.emitted:
-        outputs = _ours(oracle, _made(oracle, "torch"), x)
-        gradients = _gradients(outputs, x)
-        worst, leaf = max((_share(gradients[n], wanted[n]), n) for n in wanted)
+    outputs = _ours(oracle, _made(oracle, "torch"), x)
+    gradients = _gradients(outputs, x)
+    worst, leaf = max((_share(gradients[n], wanted[n]), n) for n in wanted)
     return Measure(
         error=_worst(_share, outputs, theirs),
         loop=_worst(_share, looped, theirs),

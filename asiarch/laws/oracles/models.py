@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from asiarch.laws.oracles.common import QKV, SIZES, heads_first, qkv, same
 from asiarch.laws.oracles.draws import normal, once, positive
 from asiarch.laws.oracles.oracle import Leaves, Oracle, library, written
-from asiarch.laws.oracles.references import transformers
+from asiarch.laws.oracles.references import mamba, transformers
 
 SELECTIVE = written(
     "selective_scan",
@@ -98,6 +99,14 @@ def _ssd(f: Any, x: Leaves) -> Tensor:
     return y.reshape(x.u.shape)
 
 
+def _minimal(f: Any, x: Leaves) -> Tensor:
+    """The listing of the paper: rates already multiplied in, a B and a C for every head."""
+    u, dt = x.u.flatten(2, 3), x.dt.flatten(2, 3)
+    b, c = (y.repeat_interleave(x.a.shape[1], 2) for y in (x.B, x.C))
+    y = f(u * dt.unsqueeze(-1), -x.a.exp().flatten() * dt, b, c, 10)[0]
+    return y.reshape(x.u.shape) + x.skip.unsqueeze(-1) * x.u
+
+
 def _rg_lru(f: Any, x: Leaves) -> Tensor:
     heads, width = x.x.shape[2:]
     module = f(SimpleNamespace(num_attention_heads=heads, lru_width=heads * width))
@@ -140,40 +149,73 @@ def _lightning(f: Any, x: Leaves) -> Tensor:
 SQUARE = {**SIZES, "V": 4}
 GATES = {**QKV, "i": normal("H"), "f": normal("H")}
 
+_SELECTIVE = Oracle(
+    "selective scan (Mamba)",
+    SELECTIVE,
+    transformers("mamba", "mamba_selective_scan"),
+    {"D": 4, "N": 3},
+    {
+        "u": normal("D"),
+        "dt": positive("D"),
+        "B": normal("N"),
+        "C": normal("N"),
+        "a": once(normal("D", "N")),
+        "skip": once(normal("D")),
+    },
+    lambda x: [x.u, x.dt, x.B, x.C],
+    _selective,
+    lambda x: {"a": x.a, "skip": x.skip},
+)
+_SSD = Oracle(
+    "state space duality (Mamba-2)",
+    SSD,
+    transformers("mamba2", "mamba2_chunk_scan"),
+    {"G": 2, "H": 3, "N": 4, "P": 2},
+    {
+        "u": normal("G", "H", "P"),
+        "dt": positive("G", "H"),
+        "B": normal("G", "N"),
+        "C": normal("G", "N"),
+        "a": once(normal("G", "H")),
+        "skip": once(normal("G", "H")),
+    },
+    lambda x: [x.u, x.dt, x.B, x.C],
+    _ssd,
+    lambda x: {"a": x.a, "skip": x.skip},
+)
+_KERNELS: dict[str, str | Mapping[str, Any]] = {
+    "mamba_ssm.utils.torch": "mamba_ssm/utils/torch.py",
+    "mamba_ssm.ops.triton.layer_norm": {"_layer_norm_fwd": None},
+    "selective_scan_cuda": {},
+}
+"""What the file imports for its CUDA path."""
+
+_COMBINED: dict[str, Mapping[str, Any]] = {
+    "mamba_ssm.ops.triton.ssd_combined": {"mamba_chunk_scan_combined": None}
+}
+
 ORACLES = (
+    _SELECTIVE,
+    _SSD,
     Oracle(
-        "selective scan (Mamba)",
+        "selective scan (mamba)",
         SELECTIVE,
-        transformers("mamba", "mamba_selective_scan"),
-        {"D": 4, "N": 3},
-        {
-            "u": normal("D"),
-            "dt": positive("D"),
-            "B": normal("N"),
-            "C": normal("N"),
-            "a": once(normal("D", "N")),
-            "skip": once(normal("D")),
-        },
-        lambda x: [x.u, x.dt, x.B, x.C],
-        _selective,
-        lambda x: {"a": x.a, "skip": x.skip},
+        mamba("ops/selective_scan_interface.py", "selective_scan_ref", **_KERNELS),
+        _SELECTIVE.sizes,
+        _SELECTIVE.leaves,
+        _SELECTIVE.ours,
+        _SELECTIVE.theirs,
+        _SELECTIVE.parameters,
     ),
     Oracle(
-        "state space duality (Mamba-2)",
+        "state space duality (mamba)",
         SSD,
-        transformers("mamba2", "mamba2_chunk_scan"),
-        {"G": 2, "H": 3, "N": 4, "P": 2},
-        {
-            "u": normal("G", "H", "P"),
-            "dt": positive("G", "H"),
-            "B": normal("G", "N"),
-            "C": normal("G", "N"),
-            "a": once(normal("G", "H")),
-            "skip": once(normal("G", "H")),
-        },
-        lambda x: [x.u, x.dt, x.B, x.C],
-        _ssd,
-        lambda x: {"a": x.a, "skip": x.skip},
+        mamba("modules/ssd_minimal.py", "ssd_minimal_discrete", **_COMBINED),
+        _SSD.sizes,
+        _SSD.leaves,
+        _SSD.ours,
+        _minimal,
+        _SSD.parameters,
     ),
     Oracle(
         "RG-LRU (RecurrentGemma)",

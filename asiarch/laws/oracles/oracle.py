@@ -99,8 +99,6 @@ class Oracle:
     """Sizes of leaves that are not sizes of the definition."""
     chooses: frozenset[int] = frozenset()
     """Streams that only choose tokens: nothing changes with them until the choice does."""
-    emitted: bool = True
-    """Whether a backend runs the definition; else the token loop stands alone."""
 
     def draw(self, seed: int = 0) -> Leaves:
         """Leaves in float64, each requiring its gradient."""

@@ -1,7 +1,7 @@
 """Where other people's references are found. None is a requirement: what is missing is `Absent`.
 
-flash-linear-attention's files are loaded by their path, because importing the package imports every
-Triton kernel. A module that such a file imports can be given in its stead.
+Files are loaded by their path where importing their package would import every Triton kernel. A
+module that such a file imports can be given in its stead.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Absent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`function` of `where`, a file below `fla/ops` or a module's name, in a `package`.
+    """`function` of `where`, a file beginning with its package's folder or a module's name.
 
-    A dot in `function` is an attribute of a class. `given`: modules that `where` imports, by name;
-    values are files below `fla/ops`, or the names that they define.
+    `package` is what is installed. `given`: modules that the file imports, by name; values are
+    files too, or the names that they define.
     """
 
     package: str
@@ -50,14 +50,8 @@ class Reference:
                 found: Any = _file(self.where, self.given)
             else:
                 found = _module(self.where, self.package)
-        for part in self.function.split("."):
-            found = getattr(found, part)
+        found = getattr(found, self.function)
         return found if isinstance(found, type) else inspect.unwrap(found)
-
-    @property
-    def path(self) -> str:
-        """The file as a reader finds it."""
-        return f"fla/ops/{self.where}" if self.where.endswith(".py") else self.where
 
     @property
     def version(self) -> str:
@@ -70,7 +64,12 @@ class Reference:
 
 def fla(file: str, function: str, **given: str | Mapping[str, Any]) -> Reference:
     """A function of a file below `fla/ops`."""
-    return Reference("fla-core", file, function, given)
+    return Reference("fla-core", f"fla/ops/{file}", function, given)
+
+
+def mamba(file: str, function: str, **given: str | Mapping[str, Any]) -> Reference:
+    """A function of a file below `mamba_ssm`."""
+    return Reference("mamba-ssm", f"mamba_ssm/{file}", function, given)
 
 
 def transformers(model: str, function: str) -> Reference:
@@ -79,22 +78,24 @@ def transformers(model: str, function: str) -> Reference:
 
 
 @cache
-def _roots() -> tuple[Path, ...]:
-    """The folders of the package `fla`, found without running it."""
-    spec = importlib.util.find_spec("fla")
-    return tuple(Path(p) / "ops" for p in (spec and spec.submodule_search_locations) or ())
+def root(package: str) -> Path | None:
+    """The folder that holds an importable package's folder, found without running it."""
+    spec = importlib.util.find_spec(package)
+    folders = (spec and spec.submodule_search_locations) or ()
+    return next((Path(folder).parent for folder in folders), None)
 
 
 def _path(file: str) -> Path:
-    for root in _roots():
-        if (root / file).exists():
-            return root / file
-    raise Absent(f"fla-core is not installed, or has no {file} ({INSTALL})")
+    package = file.partition("/")[0]
+    above = root(package)
+    if above is None or not (above / file).exists():
+        raise Absent(f"{package} is not installed, or has no {file} ({INSTALL})")
+    return above / file
 
 
 def _file(file: str, given: Mapping[str, str | Mapping[str, Any]]) -> ModuleType:
     path = _path(file)
-    name = "fla.ops." + file.removesuffix(".py").replace("/", ".")
+    name = file.removesuffix(".py").replace("/", ".")
     module = ModuleType(name)
     module.__package__ = name.rpartition(".")[0]
     with _in_place(given):
@@ -105,26 +106,35 @@ def _file(file: str, given: Mapping[str, str | Mapping[str, Any]]) -> ModuleType
 @contextmanager
 def _in_place(given: Mapping[str, str | Mapping[str, Any]]) -> Generator[None]:
     """The given modules as if they were imported, with empty packages above them."""
-    modules: dict[str, ModuleType] = {}
-    for name, content in given.items():
-        parts = name.split(".")
-        for depth in range(1, len(parts)):
-            above = ".".join(parts[:depth])
-            modules.setdefault(above, ModuleType(above)).__path__ = []
-        module = _file(content, {}) if isinstance(content, str) else ModuleType(name)
-        if not isinstance(content, str):
-            module.__dict__.update(content)
-        modules[name] = module
-    before = {name: sys.modules.get(name) for name in modules}
-    sys.modules.update(modules)
+    before = dict(sys.modules)
     try:
+        for name, content in given.items():
+            for above in _parts(name)[:-1]:
+                if above not in given:
+                    sys.modules[above] = ModuleType(above)
+                sys.modules[above].__path__ = []
+            sys.modules[name] = _given(name, content)
         yield
     finally:
-        for name, old in before.items():
-            if old is None:
-                del sys.modules[name]
+        for name in {p for n in given for p in _parts(n)}:
+            if name in before:
+                sys.modules[name] = before[name]
             else:
-                sys.modules[name] = old
+                sys.modules.pop(name, None)
+
+
+def _parts(name: str) -> list[str]:
+    """a.b.c and what it lies in: a, a.b."""
+    parts = name.split(".")
+    return [".".join(parts[: n + 1]) for n in range(len(parts))]
+
+
+def _given(name: str, content: str | Mapping[str, Any]) -> ModuleType:
+    if isinstance(content, str):
+        return _file(content, {})
+    module = ModuleType(name)
+    module.__dict__.update(content)
+    return module
 
 
 def _module(name: str, package: str) -> ModuleType:
