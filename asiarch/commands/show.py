@@ -80,14 +80,14 @@ def _concrete(given: Input, name: str, sizes: dict[str, int]) -> Function:
 
 def _show(function: Function, source: Source, given: Mapping[str, int]) -> None:
     from asiarch.analysis.ledger import Analyses
-    from asiarch.commands.support.facts import Facts, loss_rows, recurrence_rows
+    from asiarch.commands.support.facts import Facts, loss_rows, recurrence_rows, size_rows
 
     found = Analyses().facts(function)
     print(_paint(f"{function.kind} {function.name}"))
     header = ("", "type", "reads", "range", "work")
     rows = [row.cells() for row in Facts(source.slice).rows(function)]
     _table([header, *rows])
-    _section("sizes", _sizes(function, given))
+    _section("sizes", size_rows(function, given))
     flat = found.flat or function
     for recurrence in found.recurrences:
         names = ", ".join(f"{s.name} {_axes(s.leaf.type.axes)}" for s in recurrence.states)
@@ -100,21 +100,6 @@ def _show(function: Function, source: Source, given: Mapping[str, int]) -> None:
         "in all",
         [(n, str(getattr(cost, n))) for n in ("work", "decode", "state", "params", "depth")],
     )
-
-
-def _sizes(function: Function, given: Mapping[str, int]) -> list[tuple[str, ...]]:
-    """Every size with its value and who bound it, those of called definitions included."""
-    rows: list[tuple[str, ...]] = []
-    optional = {h.name.id for h in function.source.syntax.header if h.default is not None}
-    for name, size in function.header.items():
-        default = function.defaults.get(name)
-        value = default if default is not None and str(size) == name else size
-        by = "by -D" if name in given else "by its default" if name in optional else "to be given"
-        rows.append((f"{name} = {value}" if str(value) != name else name, by))
-    seen: dict[tuple[str, ...], None] = {}
-    for name, by, value in function.bindings:
-        seen[f"{name} = {value}", f"by {by}"] = None
-    return rows + list(seen)
 
 
 def _axes(axes: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -178,3 +178,21 @@ def loss_rows(function: Function) -> Iterator[tuple[str, str]]:
         for node, way in moved.items():
             name = lines.name(node) or lines.writer.text_of(node)
             yield name, "stays (its slope is 0)" if way == NOTHING else way
+
+
+# -- sizes -----------------------------------------------------------------------------------------
+
+
+def size_rows(function: Function, given: Mapping[str, int]) -> list[tuple[str, ...]]:
+    """Every size with its value and who bound it, those of called definitions included."""
+    rows: list[tuple[str, ...]] = []
+    optional = {h.name.id for h in function.source.syntax.header if h.default is not None}
+    for name, size in function.header.items():
+        default = function.defaults.get(name)
+        value = default if default is not None and str(size) == name else size
+        by = "by -D" if name in given else "by its default" if name in optional else "to be given"
+        rows.append((f"{name} = {value}" if str(value) != name else name, by))
+    seen: dict[tuple[str, ...], None] = {}
+    for name, by, value in function.bindings:
+        seen[f"{name} = {value}", f"by {by}"] = None
+    return rows + list(seen)
