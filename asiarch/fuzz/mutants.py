@@ -11,13 +11,15 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from asiarch.fuzz.checks import EVERY, Case, first_failure
+from asiarch.fuzz.checks import Case, first_failure
 from asiarch.fuzz.generate import draw
+from asiarch.fuzz.policy import Policy
 from asiarch.fuzz.program import Program
+from asiarch.fuzz.slope import slope
 from asiarch.ir.domains.cost import Costs
 from asiarch.ir.domains.grade import Grade, Grades, Reads
 from asiarch.ir.domains.ranges import Ranges
@@ -31,15 +33,29 @@ FLAT = ("less", "less_equal", "equal", "not_equal", "and", "or", "not", "floor",
 COSTS = {"pointwise": "mul", "contract": "contract", "reduce": "sum", "keep": "softmax",
          "cumulative": "cumulative", "attend": "attend"}  # fmt: skip
 TIMES = {"delay": "delay", "window": "window", "cumulative": "cumulative", "attend": "attend"}
+LAWS = {
+    "float64": ("float64", "float32", "range", "surface"),
+    "ring": ("ring",),
+    "derivative": ("ring", slope.__name__),
+    "spelling": ("float64", "ring"),
+    "range": ("range",),
+    "grade": ("grade", "causal"),
+    "cost": ("cost",),
+}
+"""Laws that a change of such a rule can make fail."""
+SMALL = Policy("small", statements=(1, 2), depth=2, helpers=1, largest=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`apply` changes the rule in this process. `op`: the operator that must occur."""
+    """`apply` changes the rule in this process. `op`: the operator that must occur. `laws`: those
+    that look at such a rule.
+    """
 
     name: str
     op: str
     apply: Callable[[], None]
+    laws: tuple[str, ...]
 
 
 # -- of primitives ---------------------------------------------------------------------------------
@@ -88,7 +104,8 @@ def of_primitive(p: Primitive) -> Iterable[Mutant]:
     """Sign, swapped operand, lost derivative, narrow range, each as one datum of the primitive."""
 
     def mutant(what: str, **fields: Any) -> Mutant:
-        return Mutant(f"{p.name}.{what}", p.name, _changed(p.name, **fields))
+        laws = next(laws for kind, laws in LAWS.items() if what.startswith(kind))
+        return Mutant(f"{p.name}.{what}", p.name, _changed(p.name, **fields), laws)
 
     if p.kind not in MEANINGS:
         return
@@ -159,13 +176,14 @@ def of_domains() -> Iterable[Mutant]:
     for method, op in {**TIMES, "transfer": "add"}.items():
         for what, change in (("later", _later), ("unread", _unread), ("now", _now)):
             name = f"grade.{method}.{what}"
-            yield Mutant(name, op, _result(Grades, method, change))
+            yield Mutant(name, op, _result(Grades, method, change), LAWS["grade"])
     for method, op in COSTS.items():
-        yield Mutant(f"cost.{method}.dropped", op, _dropped(method))
+        yield Mutant(f"cost.{method}.dropped", op, _dropped(method), LAWS["cost"])
     for method, op in TIMES.items():
         for side in ("upper", "lower"):
             cut = _half(side)
-            yield Mutant(f"range.{method}.no_{side}_half", op, _result(Ranges, method, cut))
+            name = f"range.{method}.no_{side}_half"
+            yield Mutant(name, op, _result(Ranges, method, cut), LAWS["range"])
 
 
 def _half(side: str) -> Callable[[Any], Any]:
@@ -179,56 +197,83 @@ def mutants() -> list[Mutant]:
 # -- judging ---------------------------------------------------------------------------------------
 
 
-WRITTEN = Program(
-    """op main[D](x: Seq[D], y: Seq[D]) -> Seq[D] where causal {
-  a = (x < y) * x + (x <= 0.5) * y + (x == y) * x + (x != y) * y
+WRITTEN = tuple(
+    Program(f"op main[D](x: Seq[D], y: Seq[D]) -> Seq[D] where causal {{\n{body}}}\n",
+            "main", (("D", 3),))
+    for body in (
+        """
+  a = (x < y) * x + (x <= y) * y + (0 * x == 0 * y) * x + (x != y) * y
   b = (x < 0.3 and y < 0.3) * x + (x < 0.3 or y < 0.3) * y + (not x < 0.1) * x
   c = max(x, y) - min(x, y) * 0.5 + x / (1 + abs(y)) + (x - y)
   d = erf(x) + floor(2 * x) - (t % 3) * x
   return a + b + c + d
-}
-""", "main", (("D", 3),),
+""",
+        """
+  a = anneal(x, y, 10) + anneal(1, 2, 10) * x
+  b = dropout[0.1](x * y) + select(x < y, x, y)
+  return a + b
+""",
+        """
+  return sigmoid(x) ^ sigmoid(y)
+""",
+        """
+  return x % (0.4 + abs(y))
+""",
+        """
+  return x % 2 + y
+""",
+        """
+  a = softmax[D](x) * y + sqrt(abs(x) + 0.5) + step(x - 0.1) * y
+  return a + conv[3](x)[t-1] - sign(x) * y
+""",
+    )
 )  # fmt: skip
-"""What drawn programs rarely have: truths as numbers, and both operands as streams."""
+"""What drawn programs rarely have: truths as numbers, both operands as streams."""
 
 
-def programs_by_op(seeds: range, each: int) -> Mapping[str, Sequence[tuple[Program, int]]]:
-    """Of every operator, the smallest programs that hold it and pass every law; those that hold it
-    inside of an `attend` alone come last.
+def programs_by_op(
+    seeds: range, each: int, wanted: Collection[str]
+) -> Mapping[str, Sequence[Case]]:
+    """Of every wanted operator, written programs that hold it and the smallest drawn ones, which
+    pass every law; those that hold it inside of an `attend` alone come last. Their modules are
+    made: a mutant finds them ready.
     """
-    sizes: dict[str, list[tuple[bool, int, int]]] = {}
-    drawn = {seed: draw(random.Random(seed)) for seed in seeds}
-    drawn[seeds.stop] = WRITTEN
-    for seed, program in drawn.items():
-        nodes = Case(program, seed).flat.nodes()
+    sizes: dict[str, list[tuple[bool, bool, int, int]]] = {}
+    cases = [Case(draw(random.Random(seed), SMALL), seed) for seed in seeds]
+    cases += [Case(p, seeds.stop) for p in WRITTEN]
+    for number, case in enumerate(cases):
+        nodes = case.flat.nodes()
         inner = {n.op for a in nodes if a.op == "attend" for n in a.attr("body").nodes()}
         outer = {n.op for n in nodes}
-        for op in outer | inner:
-            sizes.setdefault(op, []).append((op not in outer, len(nodes), seed))
+        for op in (outer | inner) & set(wanted):
+            rank = (number < len(seeds), op not in outer, len(nodes), number)
+            sizes.setdefault(op, []).append(rank)
     sound: dict[int, bool] = {}
-    found: dict[str, list[tuple[Program, int]]] = {}
+    found: dict[str, list[Case]] = {}
+    every = tuple(dict.fromkeys(law for laws in LAWS.values() for law in laws))
     for op, ranked in sizes.items():
         found[op] = []
-        for _, _, seed in sorted(ranked):
-            if seed not in sound:
-                sound[seed] = first_failure(Case(drawn[seed], seed)) is None
-            if sound[seed]:
-                found[op].append((drawn[seed], seed))
+        for *_, number in sorted(ranked):
+            if number not in sound:
+                sound[number] = first_failure(cases[number], every) is None
+            if sound[number]:
+                found[op].append(cases[number])
             if len(found[op]) == each:
                 break
     return found
 
 
-def killed(
-    mutant: Mutant, programs: Sequence[tuple[Program, int]], seconds: int = 60
-) -> str | None:
-    """The law that fails under the mutant, `time` when it hangs; None when it survives."""
+def killed(mutant: Mutant, cases: Sequence[Case], seconds: int = 60) -> str | None:
+    """The law that fails under the mutant, `time` when it hangs; None when it survives.
+
+    The rule is changed in a process of its own, forked from this one.
+    """
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(read)
         signal.alarm(seconds)
-        os.write(write, (_first(mutant, programs) or "").encode())
+        os.write(write, (_first(mutant, cases) or "").encode())
         os._exit(0)
     os.close(write)
     with os.fdopen(read, "rb") as stream:
@@ -237,11 +282,13 @@ def killed(
     return "time" if os.WIFSIGNALED(status) else said or None
 
 
-def _first(mutant: Mutant, programs: Sequence[tuple[Program, int]]) -> str | None:
+def _first(mutant: Mutant, cases: Sequence[Case]) -> str | None:
     try:
         mutant.apply()
-        for program, seed in programs:
-            failure = first_failure(Case(program, seed), EVERY)
+        for case in cases:
+            if mutant.laws == LAWS["spelling"]:  # the module was printed by the sound rule
+                case = Case(case.program, case.seed)
+            failure = first_failure(case, mutant.laws)
             if failure is not None:
                 return failure[0]
     except Exception as error:
