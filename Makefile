@@ -26,7 +26,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 FUZZ_SEED := $(or $(FUZZ_SEED),$(shell hash=$$(git rev-parse --short=8 HEAD 2>/dev/null) && printf "%d" "0x$$hash" || date +%s))
 FUZZ := asiarch fuzz --seed $(FUZZ_SEED)000 $(if $(FUZZ_LEDGER),--ledger $(FUZZ_LEDGER))
 
-.PHONY: help demo test fuzz fuzz-facts fuzz-modules lint format types contracts docs-code bench gpu-bench env tables oracles clean
+.PHONY: help demo test mutants fuzz fuzz-facts fuzz-modules lint format types contracts docs-code bench gpu-bench env tables oracles clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
@@ -47,6 +47,9 @@ fuzz-facts:
 
 fuzz-modules:
 	@$(ONE_THREAD) $(BIN)/$(FUZZ) --suite F1,F2 --laws accepted,ring,float64,float32,laws --programs 600 --seconds 480
+
+mutants: env ## mutants of the rules that changed, or a few: the laws must kill each
+	$(ONE_THREAD) $(BIN)/python benchmarks/mutants.py --changed
 
 lint: env ## ruff
 	$(BIN)/ruff check .
