@@ -26,16 +26,16 @@ def slope(case: Case) -> str | None:
     if any(leaf.type.mode == "token" for leaf in case.flat.inputs):
         raise NotJudged("tokens have no direction")
     rng = np.random.default_rng(case.seed)
-    point = [rng.uniform(0.5, 1.5, s.shape) for s in case.streams(1, TIME)]
-    way = [rng.standard_normal(p.shape) for p in point]
-    params = {path: Pair(v, np.zeros_like(v)) for path, v in case.params.items()}
-    pairs = [Pair(x, d) for x, d in zip(point, way, strict=True)]
+    point: list[Any] = [rng.uniform(0.5, 1.5, s.shape) for s in case.streams(1, TIME)]
+    way: list[Any] = [rng.standard_normal(p.shape) for p in point]
+    params: dict[str, Any] = {path: Pair(v, np.zeros_like(v)) for path, v in case.params.items()}
+    pairs: list[Any] = [Pair(x, d) for x, d in zip(point, way, strict=True)]
     with np.errstate(all="ignore"):
         found = Reference(case.flat, params, Dual(Float64())).evaluate(pairs)
         ends = [_moved(case, point, way, step) for step in (STEP, -STEP)]
     for dual, after, before in zip(found, *ends, strict=True):
-        quotient = (after - before) / (2 * STEP)
-        gap = np.abs(dual.tangent - quotient).max(initial=0.0)
+        quotient: Any = (after - before) / (2 * STEP)
+        gap: float = np.abs(dual.tangent - quotient).max(initial=0.0)
         if not gap <= CLOSE * max(np.abs(quotient).max(initial=0.0), 1.0):
             return f"dual numbers differ from the difference quotient by {gap:.3g}"
     return None

@@ -51,11 +51,18 @@ def test_mutants_of_changed_files_are_tried(monkeypatch: pytest.MonkeyPatch) -> 
     module = _benchmark()
     said = {"merge-base": "a", "rev-parse": "b"}
     files = "asiarch/ir/primitives/tanh.py\nasiarch/ir/domains/cost.py"
-    monkeypatch.setattr(module, "_git", lambda *words: said.get(words[0], files))
+
+    def changed(*words: str) -> str:
+        return said.get(words[0], files)
+
+    def unchanged(*words: str) -> str:
+        return said.get(words[0], "")
+
+    monkeypatch.setattr(module, "_git", changed)
     names = {m.name for m in module.changed()}
     assert {"tanh.derivative0.sign", "cost.reduce.dropped"} <= names
     assert {n.partition(".")[0] for n in names} == {"tanh", "cost"}
-    monkeypatch.setattr(module, "_git", lambda *words: said.get(words[0], ""))
+    monkeypatch.setattr(module, "_git", unchanged)
     assert len(module.changed()) == module.SAMPLE
 
 
