@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import subprocess
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -84,9 +85,19 @@ def _append(find: Find) -> None:
         stream.write(json.dumps(fields | about, sort_keys=True) + "\n")
 
 
+def _in_history(commit: str) -> bool:
+    """Is it a commit that this one descends from?"""
+    words = ["git", "-C", str(LEDGER.parent), "merge-base", "--is-ancestor", commit, "HEAD"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
 def write_table(path: Path) -> None:
-    """The last hunt of every bug and first seed, as docs have it."""
-    last = {(x["bug"], x["first"]): x for x in _lines()}
+    """The last hunt of every bug and first seed, as docs have it. Hunts of commits that are none
+    of this history are superseded: nobody can repeat them.
+    """
+    commits = {x["commit"] for x in _lines()}
+    mine = {c for c in commits if _in_history(c)}
+    last = {(x["bug"], x["first"]): x for x in _lines() if x["commit"] in mine}
     dates = sorted({x["date"] for x in last.values()})
     commits = sorted({x["commit"] for x in last.values()})
     machines = sorted({x["machine"] for x in last.values()})
