@@ -5,7 +5,9 @@ from __future__ import annotations
 import builtins
 import linecache
 from collections.abc import Mapping
-from typing import Any
+from copy import deepcopy
+from functools import lru_cache
+from typing import Any, SupportsIndex
 
 from asiarch.elaborate.program import Elaborator, Named, SizesError
 from asiarch.ir.flatten import inlined
@@ -205,11 +207,59 @@ def _torch_module(
 
 def load_source(source: str, entry: str) -> Any:
     """An instance of the class `entry` that a module text defines; tracebacks show its lines."""
+    return namespace(source, entry)[entry]()
+
+
+def namespace(source: str, entry: str) -> dict[str, Any]:
+    """What a module text defines. Its modules can be pickled: the text goes with them."""
     name = f"<asiarch {entry} {hash(source) & 0xFFFFFFFF:08x}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
-    namespace: dict[str, Any] = {"__name__": f"asiarch_emitted_{entry}"}
-    exec(builtins.compile(source, name, "exec"), namespace)
-    return namespace[entry]()
+    found: dict[str, Any] = {"__name__": f"asiarch_emitted_{entry}"}
+    exec(builtins.compile(source, name, "exec"), found)
+    for made in found.values():
+        if hasattr(made, "state_dict") and made.__module__ == found["__name__"]:
+            _pickled_by_text(made, source, entry)
+    return found
+
+
+def _pickled_by_text(cls: Any, source: str, entry: str) -> None:
+    """No file can be imported where a pickle of `cls` is read: it is made from the text there.
+
+    A copy in this process stays of the same class.
+    """
+
+    def reduced(self: Any, protocol: SupportsIndex) -> Any:
+        if type(self) is not cls:
+            return object.__reduce_ex__(self, protocol)
+        return restored, (source, entry, cls.__name__), self.__dict__
+
+    def empty(kind: Any) -> Any:
+        return kind.__new__(kind)
+
+    def copied(self: Any) -> Any:
+        made = empty(type(self))
+        made.__setstate__(self.__dict__)
+        return made
+
+    def copied_deeply(self: Any, memo: dict[int, Any]) -> Any:
+        made = memo[id(self)] = empty(type(self))
+        made.__setstate__(deepcopy(self.__dict__, memo))
+        return made
+
+    cls.__reduce_ex__, cls.__copy__, cls.__deepcopy__ = reduced, copied, copied_deeply
+
+
+@lru_cache(maxsize=8)
+def _known(source: str, entry: str) -> dict[str, Any]:
+    return namespace(source, entry)
+
+
+def restored(source: str, entry: str, name: str) -> Any:
+    """An empty instance of a class of a module text, for what unpickles one."""
+    cls = _known(source, entry)[name]
+    if name == entry:
+        cls.report = property(_ledger)
+    return cls.__new__(cls)
 
 
 def _described(
