@@ -21,6 +21,7 @@ from asiarch.ir.node import Node, make, rebuild, topological
 from asiarch.ir.primitive import lookup
 
 PROBES = (-1000.0, 0.0, 1000.0)
+ALONE = (0.5, 1.0)  # what is read of one token stands at admissible pairs too
 
 
 def layouts_of(body: Function) -> dict[Node, str]:
@@ -62,8 +63,8 @@ def _guarded(body: Function) -> Function:
     new: dict[Node, Node] = {}
     for node in topological(body.outputs[1:]):
         args = [new[a] for a in node.args]
-        if node.args and lookup(node.op).kind == "pointwise" and not _finite(node.op):
-            pairs = [layouts[a] == "pair" for a in node.args]
+        pairs = [layouts[a] == "pair" for a in node.args]
+        if any(pairs) and lookup(node.op).kind == "pointwise" and not _finite(node, pairs):
             args = [_where(condition, x) if p else x for x, p in zip(args, pairs, strict=True)]
         new[node] = rebuild(node, tuple(args))
     return replace(body, outputs=(condition, *(new[o] for o in body.outputs[1:])))
@@ -74,14 +75,21 @@ def _where(condition: Node, x: Node) -> Node:
     return make("select", (condition, x, rules.number(1)), kind)
 
 
+def _finite(node: Node, pairs: list[bool]) -> bool:
+    """Is a pointwise function finite for every pair, where it is for the tokens alone?"""
+    given: list[tuple[float, ...]] = []
+    for arg, pair in zip(node.args, pairs, strict=True):
+        number = rules.constant(arg)
+        given.append(PROBES if pair else ALONE if number is None else (float(number),))
+    return _finite_at(node.op, tuple(given))
+
+
 @cache
-def _finite(op: str) -> bool:
-    """Is a pointwise function finite wherever its arguments are?"""
+def _finite_at(op: str, given: tuple[tuple[float, ...], ...]) -> bool:
     rule = lookup(op).float64
     assert rule is not None
-    count = rule.__code__.co_argcount - 1
     with np.errstate(all="ignore"):
-        found = [rule(np, *map(np.float64, given)) for given in product(PROBES, repeat=count)]
+        found = [rule(np, *map(np.float64, values)) for values in product(*given)]
     return bool(np.isfinite(np.array(found, np.float64)).all())
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from asiarch.commands.support.errors import CommandError
 
 if TYPE_CHECKING:
-    from asiarch.fuzz.campaign import Outcome
+    from asiarch.fuzz.campaign import Failure, Outcome
 
 SUMMARY = "random programs against everything that must hold"
 BACKENDS = ("reference", "torch")
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.show:
         return _show(arguments.seed, arguments.policy)
     _one_thread()
-    teller = _Teller(_named(arguments), arguments.programs, arguments.seconds)
+    teller = _Teller(_named(arguments), arguments.programs, arguments.seconds, Path(arguments.out))
     try:
         outcome = campaign(arguments.seed, arguments.programs, policy=policy, checks=names,
                            seconds=arguments.seconds, progress=teller)  # fmt: skip
@@ -143,18 +143,11 @@ def _replay(file: str, names: tuple[str, ...], seed: int) -> int:
 
 
 def _finish(arguments: argparse.Namespace, names: tuple[str, ...], outcome: Outcome) -> None:
-    from asiarch.fuzz.campaign import write
     from asiarch.fuzz.ledger import Entry, append
 
     suite = _named(arguments)
     if sys.stderr.isatty() and not suite:
         print(file=sys.stderr)
-    for failure in outcome.failures:
-        path = write(failure, Path(arguments.out))
-        count = outcome.counts[failure.check]
-        print(f"{suite}{failure.check} fails ({count} in all), first at seed {failure.seed}: "
-              f"{failure.said.strip()}\n  asiarch fuzz --replay {path} "
-              f"--seed {failure.seed} --laws {failure.check}")  # fmt: skip
     found = ", ".join(f"{k} {v}" for k, v in sorted(outcome.counts.items())) or "no failure"
     left = ", ".join(f"{k} {v}" for k, v in sorted(outcome.not_judged.items()))
     seeds = f"seeds {outcome.first} to {outcome.next - 1}"
@@ -168,14 +161,20 @@ def _finish(arguments: argparse.Namespace, names: tuple[str, ...], outcome: Outc
 
 
 class _Teller:
-    """How far the run is, with the time to go; a line now and then where there is no terminal."""
+    """What fails, as soon as it is found, written to the folder; how far the run is, with the time
+    to go: a line now and then where there is no terminal.
+    """
 
-    def __init__(self, suite: str, programs: int, seconds: float | None) -> None:
-        self.suite, self.programs, self.seconds = suite, programs, seconds
+    def __init__(self, suite: str, programs: int, seconds: float | None, folder: Path) -> None:
+        self.suite, self.programs, self.seconds, self.folder = suite, programs, seconds, folder
+        self.failures = 0
         self.live = sys.stderr.isatty() and not suite
         self.told = time.monotonic()
 
     def __call__(self, outcome: Outcome) -> None:
+        for failure in outcome.failures[self.failures :]:
+            self._fails(failure)
+        self.failures = len(outcome.failures)
         now = time.monotonic()
         if now - self.told < (0.2 if self.live else 15.0):
             return
@@ -187,6 +186,15 @@ class _Teller:
         )
         print(f"\r\x1b[K{line}" if self.live else line, end="" if self.live else "\n",
               file=sys.stderr, flush=True)  # fmt: skip
+
+    def _fails(self, failure: Failure) -> None:
+        from asiarch.fuzz.campaign import write
+
+        path = write(failure, self.folder)
+        start = "\r\x1b[K" if self.live else self.suite
+        print(f"{start}{failure.check} fails, first at seed "
+              f"{failure.seed}: {failure.said.strip()}\n  asiarch fuzz --replay {path} "
+              f"--seed {failure.seed} --laws {failure.check}", flush=True)  # fmt: skip
 
     def _left(self, outcome: Outcome) -> float:
         each = outcome.seconds / max(outcome.programs, 1)

@@ -61,7 +61,7 @@ def apart(found: list[Any], expected: list[Any]) -> float:
     for x, y in zip(found, expected, strict=True):
         known = np.isfinite(y)
         scale = 1 + np.abs(y[known]).max(initial=0.0)
-        gap = np.nan_to_num(np.abs(x - y)[known], nan=np.inf)
+        gap = np.nan_to_num(np.abs(x[known] - y[known]), nan=np.inf)
         largest = float(gap.max(initial=0.0))
         if largest > CLOSE * scale:
             worst = max(worst, largest)

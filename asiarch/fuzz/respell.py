@@ -7,6 +7,7 @@ parameters keep their paths. A place where the rule does not fit is left as it i
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator
 from typing import TypeAlias, cast
 
@@ -63,7 +64,8 @@ def _form(e: ast.Expr, text: Text, states: set[str]) -> str | None:
             return f"(not ({text(a)} {_DENIED[op]} {text(b)}))"
         case ast.Compare(ops=(one, two), operands=(a, b, c)) if "(" not in text(b):
             return f"({text(a)} {one} {text(b)} and {text(b)} {two} {text(c)})"
-        case ast.Pipe(arguments=()):
+        case ast.Pipe(arguments=()) if not re.search(rf"\b{e.name.id}\b", text(e.value)):
+            # calls of one operator are numbered as they stand, and their parameters with them
             brackets = "" if e.brackets is None else text(cast("ast.Expr", e.brackets))
             return f"{e.name.id}{brackets}({text(e.value)})"
         case ast.Call(name=ast.Name(id="max" | "min" as name), brackets=None):

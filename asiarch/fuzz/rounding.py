@@ -68,7 +68,8 @@ def _by_steps(flat: Function, params: Mapping[str, Any], streams: Sequence[Any])
 
 
 def _apart(before: Sequence[Any], after: Sequence[Any]) -> Any:
-    gaps = [np.abs(x - np.asarray(y, np.float64)) for x, y in zip(before, after, strict=True)]
+    with np.errstate(invalid="ignore"):  # infinity from infinity is no number
+        gaps = [np.abs(x - np.asarray(y, np.float64)) for x, y in zip(before, after, strict=True)]
     tokens = [np.nan_to_num(g, nan=0.0).swapaxes(0, 1).reshape(g.shape[1], -1) for g in gaps]
     return np.max([t.max(1, initial=0.0) for t in tokens], axis=0)
 

@@ -54,3 +54,15 @@ def test_without_the_guard_they_are_not(name: str, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(attend_terms, "_guarded", bare)
     assert not all(bool(g.isfinite().all()) for g in _gradients(SCORES[name], "j <= t", True))
+
+
+def test_what_is_finite_for_every_pair_is_not_guarded() -> None:
+    text = """
+op plain[K](q: Seq[K], k: Seq[K]) -> Seq[K] where causal {
+  return attend j where j <= t { score: q[t] @ k[j] / sqrt(K)  value: k[j]  keep: top[2](j % 3) }
+}
+"""
+    emitted = asiarch.emit(text, sizes={"K": 4}, bare=True)
+    weigh = emitted[emitted.index("def weigh") :].partition("return score")[0]
+    assert "torch.where" not in weigh
+    assert "/ 2.0" in weigh or "/ 2" in weigh
