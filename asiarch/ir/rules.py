@@ -157,7 +157,7 @@ _SCALARS = SimpleNamespace(
 
 _STATIC_OPS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%", "pow": "^",
                "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!=",
-               "maximum": "max", "minimum": "min"}  # fmt: skip
+               "maximum": "max", "minimum": "min", "and": "*", "or": "max"}  # fmt: skip
 
 
 def filled(initial: Node, axes: tuple[str, ...]) -> Node:
@@ -196,6 +196,8 @@ def _fold(primitive: Primitive, args: Sequence[Node]) -> Node | None:
             folded = _fold_sizes(primitive.name, left, right)
             if folded is not None:
                 return folded
+    if primitive.name == "not" and sizes[0] is not None:
+        return number(Size.of(1) - sizes[0])
     values = [constant(a) for a in args]
     if not args or any(v is None for v in values) or primitive.float64 is None:
         return None
@@ -212,9 +214,9 @@ def _fold_sizes(name: str, left: Size, right: Size) -> Node | None:
         return None
     if name in ("div", "mod") and not right.terms:
         raise Problem("E0502", "division by zero")
-    if name in ("mod", "maximum", "minimum") and (left.constant is None or right.constant is None):
-        return make("size", (), _NUMBER, value=binary(
-            _STATIC_OPS[name], left, right))  # fmt: skip
+    opaque = name in ("mod", "maximum", "minimum", "or")
+    if opaque and (left.constant is None or right.constant is None):
+        return make("size", (), _NUMBER, value=binary(_STATIC_OPS[name], left, right))
     return number(binary(_STATIC_OPS[name], left, right))
 
 
