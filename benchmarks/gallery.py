@@ -133,7 +133,12 @@ offsets, and the tests try it on the emitted modules.
 REFUSED = """## What is refused
 
 Published constructions that the language has no program for, made small. Each stands beside a
-program of the table that says what was meant: A, K, G and S.
+program of the table that says what was meant: A, K, G and S. The rules are those of axes (E0206),
+of causality (E0301), and that the length of a sequence is no value (E0103); by the last one two
+more published programs are refused, delta_net_cpaghr and delta_net_aif.
+
+What is not refused is then in plain sight. A decay once per chunk of 32 tokens, as B, J and Y were
+published, takes a second state and `t % 32`, and runs token by token: no kernel has that form.
 """
 
 DIFFERENCES = """## What each does, and where ours differs

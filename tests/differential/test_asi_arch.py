@@ -120,3 +120,25 @@ def test_a_program_that_does_not_is_told_apart() -> None:
     layer, x = published("hsigctx"), tokens()
     whole, part = outputs(layer, x), outputs(layer, x[:, : TIME // 2])
     assert (whole[:, : TIME // 2] - part).abs().max() < 1e-9
+
+
+PER_CHUNK = """
+  state A[H, K, V]
+  state S[H, K, V]
+  A = select(t % 32 == 0, S[t-1] + (a - 1) * A[t-1], A[t-1])
+  R = select(t % 32 == 0, A, S[t-1])
+  S = R + b * k * (v - k @ R)
+"""
+
+
+def test_a_decay_once_per_chunk_can_be_said() -> None:
+    """As FusionGatedFIRNet was published: of 32 tokens the first alone forgets what was before."""
+    file, place = MAPS["psfr"]
+    text = (FOLDER / f"{file}.asi").read_text(encoding="utf-8")
+    start, end = text.index("  state S"), text.index("  p = stack")
+    text = text[:start] + PER_CHUNK.lstrip("\n") + text[end:]
+    text = text.replace(" ^ (1 / 32)", "").replace(", stable", "")
+    layer = published("psfr")
+    mine = ours(file, text=text)
+    mine.load_state_dict(place({k: p.detach().clone() for k, p in layer.named_parameters()}))
+    assert apart(layer, mine, tokens(70)).max() < ASI_ARCH

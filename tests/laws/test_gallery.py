@@ -110,6 +110,22 @@ def test_the_published_count_of_content_sharp_router_is_that_of_the_wrong_progra
     assert round(gallery().whole(count) / 1e6, 2) == 425.44
 
 
+@pytest.mark.parametrize("change", [("fir[25]", "fir[26]"), ("F = D / 2", "F = D / 2 + 2"),
+                                    ("f0[F]", "f0[F, P]")])  # fmt: skip
+def test_another_width_changes_the_count(change: tuple[str, str]) -> None:
+    """The planted faults: one more tap, two more rows of a map, a bias for every path."""
+    text = (FOLDER / "content_sharp_router.asi").read_text()
+    assert text.count(change[0]) == 1
+    if change[1] == "f0[F, P]":
+        text = text.replace("linear[F](x) + f0", "linear[F](x) + mean[P](f0)")
+    sizes = gallery().SIZES
+    module = asiarch.compile(
+        text.replace(*change), "content_sharp_router", sizes, filename=str(FOLDER / "x.asi")
+    )
+    count = sum(p.numel() for p in module.parameters())
+    assert f"{gallery().whole(count) / 1e6:.2f}" != "425.09"
+
+
 def test_the_page_is_current() -> None:
     """`python benchmarks/gallery.py --write` makes it."""
     assert gallery().PAGE.read_text(encoding="utf-8") == gallery().page()
