@@ -48,42 +48,9 @@ op sink_attention[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V
 }
 """,
 )
-
-DELTAFORMER = written(
-    "deltaformer",
-    """
-op deltaformer[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], b: Seq[H]) -> Seq[H, V] {
-  state u[H, V]
-  u = v - b * (attend j where j < t { score: q[t] @ k[j] / sqrt(K)  value: u[j] })
-  return attend j where j <= t { score: q[t] @ k[j] / sqrt(K)  value: u[j] }
-}
-""",
-)
-
-PARALLAX = written(
-    "parallax",
-    """
-op parallax[H, K, V](q: Seq[H, K], r: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V] {
-  one = attend j where j <= t { score: q[t] @ k[j] / sqrt(K)  value: v[j] }
-  c = attend j where j <= t { score: q[t] @ k[j] / sqrt(K)  value: r[t] @ k[j] }
-  two = attend j where j <= t { score: q[t] @ k[j] / sqrt(K)  value: r[t] @ k[j] * v[j] }
-  return one * (1 + c) - two
-}
-""",
-)
-
-STICK = written(
-    "stick_breaking",
-    """
-op stick_breaking[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V] {
-  return attend j where j < t {
-    weight: stickbreaking
-    score: q[t] @ k[j] / sqrt(K)
-    value: v[j]
-  }
-}
-""",
-)
+DELTAFORMER = library("weights", "deltaformer_core")
+PARALLAX = library("weights", "parallax_core")
+STICK = library("weights", "stick_breaking_core")
 
 WALL = written(
     "wall_attention",

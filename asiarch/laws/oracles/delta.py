@@ -26,45 +26,9 @@ op gated_delta_product[H, K, V](
 }
 """,
 )
-
-GDN2 = written(
-    "gdn2",
-    """
-op gdn2[H, K, V](
-  q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], a: Seq[H, K], b: Seq[H, K], w: Seq[H, V]
-) -> Seq[H, V] {
-  state S[H, K, V]
-  S = a * S[t-1] + k * (w * v - (b * k) @ (a * S[t-1]))
-  return q @ S
-}
-""",
-)
-
-COMBA = written(
-    "comba",
-    """
-op comba[H, K, V](
-  q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], p: Seq[H, K], a: Seq[H], b: Seq[H]
-) -> Seq[H, V] {
-  state S[H, K, V]
-  S = a * S[t-1] + b * k * (v - p @ S[t-1])
-  return q @ S
-}
-""",
-)
-
-IPLR = written(
-    "iplr",
-    """
-op iplr[H, K, V](
-  q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], z: Seq[H, K], b: Seq[H, K]
-) -> Seq[H, V] {
-  state S[H, K, V]
-  S = S[t-1] + b * (z @ S[t-1]) + k * v
-  return q @ S
-}
-""",
-)
+GDN2 = library("gdn2", "gdn2_core")
+COMBA = library("comba", "comba_core")
+IPLR = library("dplr", "iplr_core")
 
 PRECONDITIONED = """
 op NAME[H, K, V](
@@ -87,22 +51,7 @@ def _preconditioned(name: str, decay: str) -> str:
 
 PRECONDITIONED_GDN = written("preconditioned_gdn", _preconditioned("preconditioned_gdn", "H"))
 PRECONDITIONED_KDA = written("preconditioned_kda", _preconditioned("preconditioned_kda", "H, K"))
-
-MOMENTUM = written(
-    "momentum_delta",
-    """
-op momentum_delta[H, K, V](
-  q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], p: Seq[H, K],
-  a: Seq[H], mu: Seq[H], b: Seq[H], e: Seq[H]
-) -> Seq[H, V] {
-  state S[H, K, V]
-  state M[H, K, V]
-  M = mu * M[t-1] - e * k * (v - p @ S[t-1])
-  S = a * S[t-1] - b * M
-  return q @ S
-}
-""",
-)
+MOMENTUM = library("momentum", "momentum_delta_core")
 
 GATED = {**DELTA, "g": log_decay("H")}
 DIAGONAL = {**DELTA, "g": log_decay("H", "K")}

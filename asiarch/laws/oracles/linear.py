@@ -7,16 +7,7 @@ from asiarch.laws.oracles.draws import log_decay, normal, once
 from asiarch.laws.oracles.oracle import Oracle, library, written
 from asiarch.laws.oracles.references import fla
 
-LINEAR = written(
-    "linear_attention",
-    """
-op linear_attention[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V] {
-  state S[H, K, V]
-  S = S[t-1] + k * v
-  return q @ S
-}
-""",
-)
+LINEAR = library("linear_attention", "linear_core")
 
 NORMALISED = written(
     "normalised_linear_attention",
@@ -32,40 +23,9 @@ op normalised_linear_attention[H, K, V](
 }
 """,
 )
-
-SCALAR = written(
-    "simple_gla",
-    """
-op simple_gla[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], a: Seq[H]) -> Seq[H, V] {
-  state S[H, K, V]
-  S = a * S[t-1] + k * v
-  return q @ S
-}
-""",
-)
-
-RWKV6 = written(
-    "rwkv6_core",
-    """
-op rwkv6_core[H, K, V](r: Seq[H, K], k: Seq[H, K], v: Seq[H, V], w: Seq[H, K]) -> Seq[H, V] {
-  param u[H, K] ~ const(0)
-  state S[H, K, V]
-  S = w * S[t-1] + k * v
-  return r @ S[t-1] + sum[K](r * u * k) * v
-}
-""",
-)
-
-HGRN = written(
-    "hgrn_core",
-    """
-op hgrn_core[D](x: Seq[D], a: Seq[D]) -> Seq[D] {
-  state h[D]
-  h = a * h[t-1] + x
-  return h
-}
-""",
-)
+SCALAR = library("simple_gla", "simple_gla_core")
+RWKV6 = library("rwkv6", "rwkv6_core")
+HGRN = library("hgrn", "hgrn_core")
 
 
 ORACLES = (
