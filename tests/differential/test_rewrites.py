@@ -253,7 +253,7 @@ NEAR = [
     ("a square on the state", "gla", "a * S[t-1]", "a * S[t-1] * S[t-1]", "nonlinear"),
     ("the rate squared", "mamba2", "dt * B * u", "dt * dt * B * u", None),
     ("a constant for the decay", "mamba2", "exp(-exp(log_a) * dt) * S[t-1]", "S[t-1]", "identity"),
-    ("the keys twice", "linear_attention", "z = z[t-1] + k", "z = z[t-1] + k + k", None),
+    ("the keys twice", "linear_attention", "S[t-1] + k * v", "S[t-1] + k * k * v", None),
     ("the decay on the other side", "slots", "f * A[t-1]", "s * A[t-1]", "diagonal"),
     ("a number for the decay", "s6", "exp(-exp(log_a) * dt) * h[t-1]", "exp(-dt) * h[t-1]",
      "diagonal"),

@@ -7,7 +7,7 @@ A value that is no such sum (`tanh` of a state, a product of two states) is `Non
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -135,9 +135,12 @@ def _contract(a: Value, b: Value, over: tuple[str, ...]) -> Value | None:
         return None
     out: Value = {}
     for term, coefficient in product.items():
-        if not set(over) <= _axes(term) or _captured(term, over):
+        if not set(over) <= _axes(term):
             return None
-        out = _add(out, {_summed(term, over): coefficient})
+        summed = _free_sum(term, over)
+        if _captured(summed, over):
+            return None
+        out = _add(out, {_state_sum(summed, over): coefficient})
     return out
 
 
@@ -158,19 +161,25 @@ def _captured(term: Term, over: tuple[str, ...]) -> bool:
     return any(axes & set(term.over) for axes in inside)
 
 
-def _summed(term: Term, over: tuple[str, ...]) -> Term:
-    """Sum one term over axes: into the state's contraction where the state has them."""
-    scale, weight, done = term.scale, term.weight, set(term.over)
+def _free_sum(term: Term, over: tuple[str, ...]) -> Term:
+    """The sum over those axes that the state has not, or had summed before: first, since a factor
+    that has such an axis may have one of the state's too.
+    """
+    free = over
     if term.leaf is not None:
-        state_axes = [a for a in over if a in term.leaf.type.axes and a not in done]
-        inside = tuple(f for f in scale if set(f[0].type.axes) & set(state_axes))
-        scale = tuple(f for f in scale if f not in inside)
-        weight = P.factors(weight, inside)
-        done |= set(state_axes)
-        over = tuple(a for a in over if a not in state_axes)
-    if over:
-        scale = P.factors(*_dot(scale, over))
-    return Term(term.leaf, tuple(sorted(done)), weight, scale)
+        free = tuple(a for a in over if a not in term.leaf.type.axes or a in term.over)
+    return replace(term, scale=P.factors(*_dot(term.scale, free))) if free else term
+
+
+def _state_sum(term: Term, over: tuple[str, ...]) -> Term:
+    """The sum over those axes that the state has: into its contraction."""
+    if term.leaf is None:
+        return term
+    axes = {a for a in over if a in term.leaf.type.axes and a not in term.over}
+    inside = tuple(f for f in term.scale if set(f[0].type.axes) & axes)
+    scale = tuple(f for f in term.scale if f not in inside)
+    over = tuple(sorted({*term.over, *axes}))
+    return Term(term.leaf, over, P.factors(term.weight, inside), scale)
 
 
 def _dot(scale: P.Factors, over: tuple[str, ...]) -> tuple[P.Factors, P.Factors]:
