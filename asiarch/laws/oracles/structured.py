@@ -11,7 +11,7 @@ from torch import Tensor
 
 from asiarch.laws.oracles.common import QKV, first
 from asiarch.laws.oracles.draws import log_decay, normal, once, rate
-from asiarch.laws.oracles.oracle import Leaves, Oracle, written
+from asiarch.laws.oracles.oracle import Leaves, Oracle, library, written
 from asiarch.laws.oracles.references import fla
 
 NSA = written(
@@ -46,32 +46,7 @@ op native_sparse[H, G, K, V, S](
 """,
 )
 
-CYFA = written(
-    "cyclic_flow",
-    """
-op cyclic_flow[H, P, R, K, V, C](
-  q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], a: Seq[H], d: Seq[H], b: Seq[H]
-) -> Seq[H, V] {
-  param wq[K] ~ const(1)
-  param wk[K] ~ const(1)
-  param table[H, C, P, R] ~ normal(1)
-  angle = cumsum[time](d) * index[P]() * 6.283185307179586 / C
-  c = cos(angle)
-  s = sin(angle)
-  size = sqrt((1 + min(index[P](), 1)) / C)
-  w = b * stack[R](size * c, -size * s)
-  state A[H, P, R, K]
-  A = a * A[t-1] + w * (k / sqrt(mean[K](k * k) + 1e-6) * wk)
-  state B[H, P, R, V]
-  B = a * B[t-1] + w * v
-  r = A @ (q / sqrt(mean[K](q * q) + 1e-6) * wq) / sqrt(K)
-  z = stack[R](c * r[R = 0] - s * r[R = 1], s * r[R = 0] + c * r[R = 1])
-  f = dot[C](softmax[C](dot[P, R](table, z)), table)
-  h = stack[R](c * f[R = 0] + s * f[R = 1], c * f[R = 1] - s * f[R = 0])
-  return dot[P, R](h, B)
-}
-""",
-)
+CYFA = library("cyclic", "cyclic_flow_core")
 
 DEPTH = written(
     "attention_residual",
