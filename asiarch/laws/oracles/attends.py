@@ -48,41 +48,6 @@ op sink_attention[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V
 }
 """,
 )
-DELTAFORMER = library("weights", "deltaformer_core")
-PARALLAX = library("weights", "parallax_core")
-STICK = library("weights", "stick_breaking_core")
-
-WALL = written(
-    "wall_attention",
-    """
-op wall_attention[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], g: Seq[H, K]) -> Seq[H, V] {
-  P = cumsum[time](g)
-  return attend j where j <= t {
-    score: sum[K](q[t] * k[j] * exp(P[t] - P[j])) / sqrt(K)
-    value: v[j]
-  }
-}
-""",
-)
-
-BASED = written(
-    "based",
-    """
-op based[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V] {
-  y = attend j where j <= t {
-    weight: none
-    score: 1 + q[t] @ k[j] + (q[t] @ k[j]) ^ 2 / 2
-    value: v[j]
-  }
-  z = attend j where j <= t {
-    weight: none
-    score: 1 + q[t] @ k[j] + (q[t] @ k[j]) ^ 2 / 2
-    value: 1
-  }
-  return y / (z + 1e-6)
-}
-""",
-)
 
 REBASED = written(
     "rebased",
@@ -91,28 +56,6 @@ op rebased[H, K, V](q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]) -> Seq[H, V] {
   y = attend j where j <= t { weight: none  score: (q[t] @ k[j]) ^ 2  value: v[j] }
   z = attend j where j <= t { weight: none  score: (q[t] @ k[j]) ^ 2  value: 1 }
   return y / (z + 1e-6)
-}
-""",
-)
-
-LOG_LINEAR = written(
-    "log_linear",
-    """
-op log_linear[H, K, V, N](
-  q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], g: Seq[H], l0: Seq[H], l: Seq[N, H]
-) -> Seq[H, V] {
-  G = cumsum[time](g)
-  y = l0 * (attend j where t <= j <= t { weight: none  score: q[t] @ k[j]  value: v[j] })
-  for n in N {
-    y = y + l[n] * (attend j where j < t {
-      weight: none
-      score: q[t] @ k[j] * exp(G[t] - G[j]) * select(
-        t % 2 ^ (n + 1) >= 2 ^ n and j + 2 ^ n >= t - t % 2 ^ n and j < t - t % 2 ^ n, 1, 0
-      )
-      value: v[j]
-    })
-  }
-  return y
 }
 """,
 )
@@ -203,7 +146,7 @@ ORACLES = (
     ),
     Oracle(
         "DeltaFormer",
-        DELTAFORMER,
+        library("weights", "deltaformer_core"),
         fla("deltaformer/naive.py", "naive_deltaformer_attn"),
         {**SIZES, "V": 4},
         {**QKV, "b": rate("H")},
@@ -212,7 +155,7 @@ ORACLES = (
     ),
     Oracle(
         "Parallax",
-        PARALLAX,
+        library("weights", "parallax_core"),
         fla("parallax/naive.py", "naive_parallax"),
         {**SIZES, "V": 4},
         {**QKV, "r": normal("H", "K")},
@@ -221,7 +164,7 @@ ORACLES = (
     ),
     Oracle(
         "stick-breaking attention",
-        STICK,
+        library("weights", "stick_breaking_core"),
         fla("stickbreaking_attn/naive.py", "naive_stickbreaking_attn"),
         SIZES,
         QKV,
@@ -230,7 +173,7 @@ ORACLES = (
     ),
     Oracle(
         "Wall attention",
-        WALL,
+        library("weights", "wall_core"),
         fla(
             "wall_attn/naive.py",
             "naive_wall_attn",
@@ -241,12 +184,12 @@ ORACLES = (
         ),
         SIZES,
         {**QKV, "g": log_decay("H", "K")},
-        lambda x: [x.q, x.k, x.v, x.g],
+        lambda x: [x.q, x.k, x.v, x.g.exp()],
         _wall,
     ),
     Oracle(
         "Based",
-        BASED,
+        library("features", "based_core"),
         fla("based/naive.py", "naive_parallel_based"),
         SIZES,
         QKV,
@@ -264,13 +207,12 @@ ORACLES = (
     ),
     Oracle(
         "log-linear attention",
-        LOG_LINEAR,
+        library("log_linear", "log_linear_core"),
         fla("log_linear_attn/naive.py", "naive_log_linear_attn"),
-        {**SIZES, "N": 5},
-        {**QKV, "g": log_decay("H"), "l": normal("H", "M")},
-        lambda x: [x.q, x.k, x.v, x.g, x.l[..., 0], x.l[..., 1:].permute(0, 1, 3, 2)],
-        lambda f, x: f(x.q, x.k, x.v, x.g, x.l),
-        extra={"M": 6},
+        {**SIZES, "L": 6},
+        {**QKV, "g": log_decay("H"), "w": normal("H", "L")},
+        lambda x: [x.q, x.k, x.v, x.g.exp(), x.w.transpose(2, 3)],
+        lambda f, x: f(x.q, x.k, x.v, x.g, x.w),
     ),
     Oracle(
         "sparse attention with an indexer",

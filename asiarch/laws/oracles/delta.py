@@ -2,65 +2,24 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor
 
 from asiarch.laws.oracles.common import DELTA, QKV, SIZES, first, heads_first, qkv, scaled
-from asiarch.laws.oracles.draws import log_decay, normal, rate, unit
-from asiarch.laws.oracles.oracle import Leaves, Oracle, library, written
+from asiarch.laws.oracles.draws import log_decay, normal, once, rate, unit
+from asiarch.laws.oracles.oracle import Leaves, Oracle, library
 from asiarch.laws.oracles.references import fla, transformers
-
-PRODUCT = written(
-    "gated_delta_product",
-    """
-op gated_delta_product[H, K, V](
-  q: Seq[H, K], k1: Seq[H, K], k2: Seq[H, K], v1: Seq[H, V], v2: Seq[H, V],
-  a: Seq[H], b1: Seq[H], b2: Seq[H]
-) -> Seq[H, V] {
-  state S[H, K, V]
-  S = a * S[t-1]
-  S = S + b1 * k1 * (v1 - k1 @ S)
-  S = S + b2 * k2 * (v2 - k2 @ S)
-  return q @ S
-}
-""",
-)
-GDN2 = library("gdn2", "gdn2_core")
-COMBA = library("comba", "comba_core")
-IPLR = library("dplr", "iplr_core")
-
-PRECONDITIONED = """
-op NAME[H, K, V](
-  q: Seq[H, K], k: Seq[H, K], v: Seq[H, V], c: Seq[H], e: Seq[H], a: Seq[DECAY], b: Seq[H]
-) -> Seq[H, V] {
-  state A[H, K]
-  A = c * A[t-1] + e * k ^ 2
-  r = log(A + 1e-6) + 0.2
-  m = exp(-log(1.5) * r / (1 + abs(r)))
-  state S[H, K, V]
-  S = a * S[t-1] + b * k * m * (v - k @ (a * S[t-1]))
-  return q @ S
-}
-"""
-
-
-def _preconditioned(name: str, decay: str) -> str:
-    return PRECONDITIONED.replace("NAME", name).replace("DECAY", decay)
-
-
-PRECONDITIONED_GDN = written("preconditioned_gdn", _preconditioned("preconditioned_gdn", "H"))
-PRECONDITIONED_KDA = written("preconditioned_kda", _preconditioned("preconditioned_kda", "H, K"))
-MOMENTUM = library("momentum", "momentum_delta_core")
 
 GATED = {**DELTA, "g": log_decay("H")}
 DIAGONAL = {**DELTA, "g": log_decay("H", "K")}
 LOW_RANK = {**QKV, "z": unit("H", "K"), "b": unit("H", "K")}
 PRODUCTS = {
     "q": normal("H", "K"),
-    **{f"k{n}": unit("H", "K") for n in (1, 2)},
-    **{f"v{n}": normal("H", "V") for n in (1, 2)},
-    **{f"b{n}": rate("H") for n in (1, 2)},
+    "k": unit("N", "H", "K"),
+    "v": normal("N", "H", "V"),
+    "b": rate("N", "H"),
     "g": log_decay("H"),
 }
 
@@ -77,9 +36,10 @@ def _unit(x: Tensor) -> Tensor:
     return F.normalize(x, dim=-1)
 
 
-def _interleaved(first: Tensor, second: Tensor) -> Tensor:
-    """Two streams as one of twice the length: both of token 0, both of token 1, ..."""
-    return torch.stack([first, second], 2).flatten(1, 2)
+def _product(f: Any, x: Leaves) -> Tensor:
+    """Their keys follow each other in time: all of token 0, all of token 1, ..."""
+    k, v, b = (y.flatten(1, 2) for y in (x.k, x.v, x.b))
+    return first(f(x.q, k, v, x.g, b, x.q.shape[-1] ** -0.5, num_householder=x.k.shape[2]))
 
 
 ORACLES = (
@@ -131,22 +91,12 @@ ORACLES = (
     ),
     Oracle(
         "gated delta product",
-        PRODUCT,
+        library("delta_product", "gated_delta_product_core"),
         fla("gated_delta_product/naive.py", "naive_recurrent_gated_delta_product"),
-        SIZES,
+        {**SIZES, "N": 3},
         PRODUCTS,
-        lambda x: [scaled(x.q), x.k1, x.k2, x.v1, x.v2, x.g.exp(), x.b1, x.b2],
-        lambda f, x: first(
-            f(
-                x.q,
-                _interleaved(x.k1, x.k2),
-                _interleaved(x.v1, x.v2),
-                x.g,
-                _interleaved(x.b1, x.b2),
-                x.q.shape[-1] ** -0.5,
-                num_householder=2,
-            )
-        ),
+        lambda x: [*qkv(x), x.g.exp(), x.b],
+        _product,
     ),
     Oracle(
         "Kimi delta attention, recurrent",
@@ -179,7 +129,7 @@ ORACLES = (
     ),
     Oracle(
         "gated DeltaNet 2",
-        GDN2,
+        library("gdn2", "gdn2_core"),
         fla("gdn2/naive.py", "naive_recurrent_gdn2"),
         SIZES,
         {
@@ -194,34 +144,36 @@ ORACLES = (
     ),
     Oracle(
         "Comba",
-        COMBA,
+        library("comba", "comba_core"),
         fla("comba/naive.py", "naive_chunk_comba"),
         SIZES,
         {**GATED, "p": unit("H", "K")},
-        lambda x: [*qkv(x), x.p, x.g.exp(), x.b],
+        lambda x: [scaled(x.q), x.k, x.p, x.v, x.g.exp(), x.b],
         lambda f, x: first(f(x.q, x.k, x.v, x.p, x.g, x.b, chunk_size=8)),
     ),
     Oracle(
         "preconditioned gated delta rule",
-        PRECONDITIONED_GDN,
+        library("precond", "precond_gated_delta_core"),
         fla("precond_gated_delta_rule/naive.py", "naive_recurrent_precond_gated_delta_rule"),
         SIZES,
-        {**GATED, "c": log_decay("H"), "e": rate("H")},
-        lambda x: [scaled(_unit(x.q)), _unit(x.k), x.v, x.c.exp(), x.e, x.g.exp(), x.b],
-        lambda f, x: first(f(x.q, x.k, x.v, x.c, x.g, x.e, x.b)),
+        {**GATED, "c": log_decay("H"), "e": rate("H"), "m": once(normal("H"))},
+        lambda x: [scaled(_unit(x.q)), _unit(x.k), x.v, x.g.exp(), x.b, x.c.exp(), x.e],
+        lambda f, x: first(f(x.q, x.k, x.v, x.c, x.g, x.e, x.b, log_atk_scale=x.m)),
+        lambda x: {"w.preconditioner.center": x.m},
     ),
     Oracle(
         "preconditioned Kimi delta attention",
-        PRECONDITIONED_KDA,
+        library("precond", "precond_kda_core"),
         fla("precond_kda/naive.py", "naive_recurrent_precond_kda"),
         SIZES,
-        {**DIAGONAL, "c": log_decay("H"), "e": rate("H")},
-        lambda x: [*qkv(x), x.c.exp(), x.e, x.g.exp(), x.b],
-        lambda f, x: first(f(x.q, x.k, x.v, x.g, x.c, x.e, x.b)),
+        {**DIAGONAL, "c": log_decay("H"), "e": rate("H"), "m": once(normal("H"))},
+        lambda x: [*qkv(x), x.g.exp(), x.b, x.c.exp(), x.e],
+        lambda f, x: first(f(x.q, x.k, x.v, x.g, x.c, x.e, x.b, log_atk_scale=x.m)),
+        lambda x: {"w.preconditioner.center": x.m},
     ),
     Oracle(
         "identity plus low rank, recurrent",
-        IPLR,
+        library("dplr", "iplr_core"),
         fla("generalized_delta_rule/iplr/naive.py", "iplr_recurrence"),
         SIZES,
         LOW_RANK,
@@ -230,7 +182,7 @@ ORACLES = (
     ),
     Oracle(
         "identity plus low rank, chunks",
-        IPLR,
+        library("dplr", "iplr_core"),
         fla("generalized_delta_rule/iplr/naive.py", "iplr_chunkwise"),
         SIZES,
         LOW_RANK,
@@ -258,12 +210,21 @@ ORACLES = (
         time=24,
     ),
     Oracle(
+        "diagonal plus low rank, recurrent",
+        library("dplr", "dplr_core"),
+        fla("generalized_delta_rule/dplr/naive.py", "dplr_recurrence"),
+        SIZES,
+        {**LOW_RANK, "g": log_decay("H", "K")},
+        lambda x: [*qkv(x), x.z, -x.b / 2, x.g.exp()],
+        lambda f, x: first(f(*heads_first(*_low_rank(x), x.g))).transpose(1, 2),
+    ),
+    Oracle(
         "momentum delta rule",
-        MOMENTUM,
+        library("momentum", "momentum_delta_core"),
         fla("momentum_delta_rule/naive.py", "recurrent_momentum_delta_rule_ref"),
         SIZES,
         {**GATED, "p": unit("H", "K"), "mu": log_decay("H"), "e": rate("H")},
-        lambda x: [*qkv(x), x.p, x.g.exp(), x.mu.exp(), x.b, x.e],
+        lambda x: [scaled(x.q), x.k, x.p, x.v, x.g.exp(), x.mu.exp(), x.b, x.e],
         lambda f, x: first(f(x.q, x.k, x.v, x.g, x.mu, x.p, x.b, x.e)),
     ),
 )

@@ -142,7 +142,7 @@ EXCLUDED: tuple[Excluded, ...] = (
     ),
     Excluded(
         _by(
-            _MESA,
+            replace(_MESA, leaves={**_MESA.leaves, "q": normal("H", "K")}),
             fla("mesa_net/naive.py", "naive_mesa_net_CG"),
             lambda f, x: first(f(x.q, x.k, x.v, x.g, x.lam, x.b, 10)),
         ),

@@ -43,20 +43,25 @@ def transposed(oracle: Oracle) -> Oracle | None:
     return replace(oracle, ours=ours, sizes={**oracle.sizes, "V": oracle.sizes["K"]})
 
 
+def body_of(oracle: Oracle) -> str:
+    """The text of the definition itself, without what it calls."""
+    made = oracle.definition
+    found = re.search(rf"^(op|model) {made.op}\b.*?^}}", made.text, re.MULTILINE | re.DOTALL)
+    if found is None:
+        raise ValueError(f"there is no `{made.op}` in {made.filename}")
+    return found.group()
+
+
 def read_point(oracle: Oracle) -> Oracle | None:
     """Below their equations states are read a token too early, or too late where the old one is
     meant; an attend with the current token is one without, and the other way round.
 
     None where the text has neither.
     """
-    made = oracle.definition
-    found = re.search(rf"^(op|model) {made.op}\b.*?^}}", made.text, re.MULTILINE | re.DOTALL)
-    if found is None:
-        return None
-    body = found.group()
+    made, body = oracle.definition, body_of(oracle)
     changed = re.sub(r"\bj (<=?) t\b", lambda m: f"j {'<' if m[1] == '<=' else '<='} t", body)
     states = re.findall(r"\bstate (\w+)\[", body)
-    equations = [m.end() for m in re.finditer(r"^  (\w+) = .*$", changed, re.MULTILINE)
+    equations = [m.end() for m in re.finditer(r"^ +(\w+) = .*$", changed, re.MULTILINE)
                  if m[1] in states]  # fmt: skip
     below = max(equations, default=len(changed))
     tail = changed[below:]

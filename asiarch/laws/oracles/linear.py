@@ -4,34 +4,13 @@ from __future__ import annotations
 
 from asiarch.laws.oracles.common import QKV, SIZES, first, heads_first, qkv, scaled
 from asiarch.laws.oracles.draws import log_decay, normal, once
-from asiarch.laws.oracles.oracle import Oracle, library, written
+from asiarch.laws.oracles.oracle import Oracle, library
 from asiarch.laws.oracles.references import fla
-
-LINEAR = library("linear_attention", "linear_core")
-
-NORMALISED = written(
-    "normalised_linear_attention",
-    """
-op normalised_linear_attention[H, K, V](
-  q: Seq[H, K], k: Seq[H, K], v: Seq[H, V]
-) -> Seq[H, V] {
-  state S[H, K, V]
-  S = S[t-1] + k * v
-  state z[H, K]
-  z = z[t-1] + k
-  return q @ S / (q @ z + 1e-10)
-}
-""",
-)
-SCALAR = library("simple_gla", "simple_gla_core")
-RWKV6 = library("rwkv6", "rwkv6_core")
-HGRN = library("hgrn", "hgrn_core")
-
 
 ORACLES = (
     Oracle(
         "linear attention, chunks",
-        LINEAR,
+        library("linear_attention", "linear_core"),
         fla("linear_attn/naive.py", "naive_chunk_linear_attn"),
         SIZES,
         QKV,
@@ -41,11 +20,11 @@ ORACLES = (
     ),
     Oracle(
         "linear attention, normalised",
-        NORMALISED,
+        library("linear_attention", "linear_attention_core"),
         fla("linear_attn/naive.py", "naive_recurrent_linear_attn"),
         SIZES,
-        {**QKV, "q": normal("H", "K"), "k": normal("H", "K")},
-        lambda x: [scaled(x.q.exp()), x.k.exp(), x.v],
+        QKV,
+        lambda x: [scaled(x.q.exp()) * 1e4, x.k.exp(), x.v],  # their 1e-10 is our 1e-6
         lambda f, x: first(f(x.q.exp(), x.k.exp(), x.v, normalize=True)),
     ),
     Oracle(
@@ -59,7 +38,7 @@ ORACLES = (
     ),
     Oracle(
         "simple GLA, recurrent",
-        SCALAR,
+        library("simple_gla", "simple_gla_core"),
         fla("simple_gla/naive.py", "naive_recurrent_simple_gla"),
         SIZES,
         {**QKV, "g": log_decay("H")},
@@ -68,7 +47,7 @@ ORACLES = (
     ),
     Oracle(
         "simple GLA, parallel",
-        SCALAR,
+        library("simple_gla", "simple_gla_core"),
         fla("simple_gla/naive.py", "naive_parallel_simple_gla"),
         SIZES,
         {**QKV, "g": log_decay("H")},
@@ -86,7 +65,7 @@ ORACLES = (
     ),
     Oracle(
         "RWKV-6",
-        RWKV6,
+        library("rwkv6", "rwkv6_core"),
         fla("rwkv6/recurrent_naive.py", "naive_recurrent_rwkv6"),
         SIZES,
         {**QKV, "w": log_decay("H", "K"), "u": once(normal("H", "K"))},
@@ -96,7 +75,7 @@ ORACLES = (
     ),
     Oracle(
         "HGRN",
-        HGRN,
+        library("hgrn", "hgrn_core"),
         fla("hgrn/naive.py", "naive_recurrent_hgrn"),
         {"D": 5},
         {"x": normal("D"), "g": log_decay("D")},

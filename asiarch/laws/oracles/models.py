@@ -14,19 +14,6 @@ from asiarch.laws.oracles.draws import normal, once, positive
 from asiarch.laws.oracles.oracle import Leaves, Oracle, library, written
 from asiarch.laws.oracles.references import mamba, transformers
 
-SELECTIVE = written(
-    "selective_scan",
-    """
-op selective_scan[D, N](u: Seq[D], dt: Seq[D], B: Seq[N], C: Seq[N]) -> Seq[D] {
-  param a[D, N] ~ const(0)
-  param skip[D] ~ const(1)
-  state h[D, N]
-  h = exp(-exp(a) * dt) * h[t-1] + dt * u * B
-  return h @ C + skip * u
-}
-""",
-)
-
 SSD = written(
     "ssd",
     """
@@ -36,40 +23,6 @@ op ssd[G, H, N, P](u: Seq[G, H, P], dt: Seq[G, H], B: Seq[G, N], C: Seq[G, N]) -
   state S[G, H, N, P]
   S = exp(-exp(a) * dt) * S[t-1] + dt * B * u
   return C @ S + skip * u
-}
-""",
-)
-
-RG_LRU = written(
-    "rg_lru",
-    """
-op rg_lru[H, J, I = J](x: Seq[H, J]) -> Seq[H, J] {
-  param wi[H, J, I] ~ normal(1)
-  param bi[H, J] ~ const(0)
-  param wr[H, J, I] ~ normal(1)
-  param br[H, J] ~ const(0)
-  param lam[H, J] ~ const(0)
-  i = sigmoid(rename[I -> J](x @ wi) + bi)
-  r = sigmoid(rename[I -> J](x @ wr) + br)
-  g = -8 * r * softplus(lam)
-  state h[H, J]
-  h = exp(g) * h[t-1] + select(t == 0, 1, sqrt(1 - exp(2 * g))) * i * x
-  return h
-}
-""",
-)
-
-RWKV4 = written(
-    "rwkv4",
-    """
-op rwkv4[D](k: Seq[D], v: Seq[D]) -> Seq[D] {
-  param w[D] ~ const(0)
-  param u[D] ~ const(0)
-  state a[D]
-  a = exp(-exp(w)) * a[t-1] + exp(k) * v
-  state b[D]
-  b = exp(-exp(w)) * b[t-1] + exp(k)
-  return (a[t-1] + exp(u + k) * v) / (b[t-1] + exp(u + k))
 }
 """,
 )
@@ -108,18 +61,19 @@ def _minimal(f: Any, x: Leaves) -> Tensor:
 
 
 def _rg_lru(f: Any, x: Leaves) -> Tensor:
-    heads, width = x.x.shape[2:]
-    module = f(SimpleNamespace(num_attention_heads=heads, lru_width=heads * width))
+    """One block of gates, and no document starts: the first token's input is scaled like others."""
+    width = x.x.shape[-1]
+    module = f(SimpleNamespace(num_attention_heads=1, lru_width=width))
     parameters = {
-        "recurrent_param": x.lam.flatten(),
-        "input_gate_weight": x.wi,
-        "input_gate_bias": x.bi,
-        "recurrent_gate_weight": x.wr,
-        "recurrent_gate_bias": x.br,
+        "recurrent_param": x.rate,
+        "input_gate_weight": x.wi[None],
+        "input_gate_bias": x.bi[None],
+        "recurrent_gate_weight": x.wr[None],
+        "recurrent_gate_bias": x.br[None],
     }
-    position = torch.arange(x.x.shape[1]).expand(x.x.shape[:2])
-    y: Any = torch.func.functional_call(module, parameters, (x.x.flatten(2, 3), position))
-    return y.reshape(x.x.shape)
+    position = 1 + torch.arange(x.x.shape[1]).expand(x.x.shape[:2])
+    found: Any = torch.func.functional_call(module, parameters, (x.x, position))
+    return found
 
 
 def _rwkv4(f: Any, x: Leaves) -> Tensor:
@@ -151,7 +105,7 @@ GATES = {**QKV, "i": normal("H"), "f": normal("H")}
 
 _SELECTIVE = Oracle(
     "selective scan (Mamba)",
-    SELECTIVE,
+    library("mamba", "mamba_core"),
     transformers("mamba", "mamba_selective_scan"),
     {"D": 4, "N": 3},
     {
@@ -164,7 +118,7 @@ _SELECTIVE = Oracle(
     },
     lambda x: [x.u, x.dt, x.B, x.C],
     _selective,
-    lambda x: {"a": x.a, "skip": x.skip},
+    lambda x: {"log_a": x.a, "skip": x.skip},
 )
 _SSD = Oracle(
     "state space duality (Mamba-2)",
@@ -199,7 +153,7 @@ ORACLES = (
     _SSD,
     Oracle(
         "selective scan (mamba)",
-        SELECTIVE,
+        library("mamba", "mamba_core"),
         mamba("ops/selective_scan_interface.py", "selective_scan_ref", **_KERNELS),
         _SELECTIVE.sizes,
         _SELECTIVE.leaves,
@@ -219,30 +173,28 @@ ORACLES = (
     ),
     Oracle(
         "RG-LRU (RecurrentGemma)",
-        RG_LRU,
+        library("griffin", "rg_lru"),
         transformers("recurrent_gemma", "RecurrentGemmaRglru"),
-        {"H": 2, "J": 3},
+        {"D": 4},
         {
-            "x": normal("H", "J"),
-            "wi": once(normal("H", "J", "J")),
-            "bi": once(normal("H", "J")),
-            "wr": once(normal("H", "J", "J")),
-            "br": once(normal("H", "J")),
-            "lam": once(normal("H", "J")),
+            "x": normal("D"),
+            "wi": once(normal("D", "D")),
+            "wr": once(normal("D", "D")),
+            **{n: once(normal("D")) for n in ("bi", "br", "rate")},
         },
         lambda x: [x.x],
         _rg_lru,
-        lambda x: {n: getattr(x, n) for n in ("wi", "bi", "wr", "br", "lam")},
+        lambda x: {"rate": x.rate, "bi": x.bi, "br": x.br, "i.linear": x.wi, "r.linear": x.wr},
     ),
     Oracle(
         "RWKV-4",
-        RWKV4,
+        library("rwkv4", "wkv4_core"),
         transformers("rwkv", "rwkv_linear_attention_cpu"),
         {"D": 4},
         {"k": normal("D"), "v": normal("D"), "w": once(normal("D")), "u": once(normal("D"))},
         lambda x: [x.k, x.v],
         _rwkv4,
-        lambda x: {"w": x.w, "u": x.u},
+        lambda x: {"rate": x.w, "u": x.u},
     ),
     Oracle(
         "mLSTM, recurrent (xLSTM)",

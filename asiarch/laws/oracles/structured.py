@@ -48,18 +48,6 @@ op native_sparse[H, G, K, V, S](
 
 CYFA = library("cyclic", "cyclic_flow_core")
 
-DEPTH = written(
-    "attention_residual",
-    """
-op attention_residual[D, L](x: Seq[L, D]) -> Seq[D] {
-  param q[D] ~ normal(1)
-  param w[D] ~ const(1)
-  p = softmax[L](dot[D](x / sqrt(mean[D](x * x) + 1e-6) * w, q))
-  return p @ x
-}
-""",
-)
-
 
 def _pooled(x: Tensor, size: int, _: Any = None) -> Tensor:
     """In the place of a Triton kernel: means over blocks of tokens."""
@@ -145,12 +133,12 @@ ORACLES = (
     ),
     Oracle(
         "attention over depth",
-        DEPTH,
+        library("weights", "attention_residual"),
         fla("attnres/naive.py", "naive_attnres"),
-        {"D": 4, "L": 3},
-        {"x": normal("L", "D"), "q": once(normal("D")), "w": once(normal("D"))},
+        {"D": 4, "N": 3},
+        {"x": normal("N", "D"), "q": once(normal("D")), "w": once(normal("D"))},
         lambda x: [x.x],
         lambda f, x: f(x.q, [y.contiguous() for y in x.x.unbind(2)], x.w),
-        lambda x: {"q": x.q, "w": x.w},
+        lambda x: {"w": x.q, "out.rmsnorm.weight": x.w},
     ),
 )
