@@ -148,7 +148,7 @@ ORACLES = (
         fla("comba/naive.py", "naive_chunk_comba"),
         SIZES,
         {**GATED, "p": unit("H", "K")},
-        lambda x: [scaled(x.q), x.k, x.p, x.v, x.g.exp(), x.b],
+        lambda x: [*qkv(x), x.p, x.g.exp(), x.b],
         lambda f, x: first(f(x.q, x.k, x.v, x.p, x.g, x.b, chunk_size=8)),
     ),
     Oracle(
@@ -224,7 +224,7 @@ ORACLES = (
         fla("momentum_delta_rule/naive.py", "recurrent_momentum_delta_rule_ref"),
         SIZES,
         {**GATED, "p": unit("H", "K"), "mu": log_decay("H"), "e": rate("H")},
-        lambda x: [scaled(x.q), x.k, x.p, x.v, x.g.exp(), x.mu.exp(), x.b, x.e],
+        lambda x: [*qkv(x), x.p, x.g.exp(), x.mu.exp(), x.b, x.e],
         lambda f, x: first(f(x.q, x.k, x.v, x.g, x.mu, x.p, x.b, x.e)),
     ),
 )
