@@ -27,8 +27,8 @@ def respelled(text: str, rng: random.Random) -> str:
     def source(e: ast.Expr) -> str:
         return text[e.span.start : e.span.end]
 
-    states = {s.name.id for d in program.definitions for s in d.body
-              if isinstance(s, ast.State) and s.initial is None}  # fmt: skip
+    declared = [s for d in program.definitions for s in d.body if isinstance(s, ast.State)]
+    states = {s.name.id for s in declared} - {s.name.id for s in declared if s.initial is not None}
     edits: list[tuple[ast.Span, str]] = []
     for e in _places(program):
         new = _form(e, source, states)

@@ -15,10 +15,10 @@ def inverse(lower: Tensor) -> Tensor:
         shape = count, size // b, b, size // b, b
         blocks, inner = (x.view(shape).diagonal(0, 1, 3).movedim(3, 1) for x in (result, lower))
         blocks.copy_(inverse(inner.reshape(-1, b, b)).view_as(blocks))
-    for n, (given, row) in enumerate(zip(lower.split(b, 1), result.split(b, 1), strict=True)):
+    for n, given in enumerate(lower.split(b, 1)):
         if end := n * b:
             below = given[:, :, :end]
             if b > 1:
-                below = torch.bmm(row[:, :, end : end + b], below)
-            row[:, :, :end] = -torch.bmm(below, result[:, :end, :end])
+                below = torch.bmm(result[:, end : end + b, end : end + b], below)
+            result[:, end : end + b, :end] = -torch.bmm(below, result[:, :end, :end])
     return result

@@ -276,7 +276,7 @@ FAULTS = {
     "mask off by one": ("cumprod(1) * ones.tril()", "cumprod(1) * ones.tril(1)"),
     "start of the chunk": ("decay[:, :, :1] * a[:, :1, None]", "decay[:, :, :1]"),
     "x 1.01": ("live = step(*part, live)", "live = 1.01 * step(*part, live)"),
-    "wrong row": ("zip(lower.split(b, 1)", "zip(lower.roll(b, 1).split(b, 1)"),
+    "wrong row": ("enumerate(lower.split(b, 1)", "enumerate(lower.roll(b, 1).split(b, 1)"),
 }
 
 
