@@ -24,7 +24,7 @@ _PRECEDENCE = {"or": 4, "and": 5, "less": 6, "less_equal": 6, "equal": 6, "not_e
 
 
 _TRUTHS = frozenset({"less", "less_equal", "equal", "not_equal", "and", "or", "not"})
-FULL = frozenset({"input", "state", "delay", "window", "cumulative", "attend", "whole", "loop"})
+FULL = frozenset({"state", "delay", "window", "cumulative", "attend", "whole", "loop"})
 """What has its leading dimensions in full; what is computed from it has them too."""
 
 
@@ -280,7 +280,9 @@ class Expressions:
     def full(self, node: Node) -> bool:
         """Has the node's tensor its leading dimensions in full, and not 1 for a batch or a time?"""
         return any(
-            n.op in FULL or (n.op == "call" and not n.attr("function").polymorphic)
+            n.op in FULL
+            or (n.op == "input" and n.type.stream)
+            or (n.op == "call" and n.type.stream and not n.attr("function").polymorphic)
             for n in topological([node])
         )
 

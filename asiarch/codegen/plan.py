@@ -225,7 +225,8 @@ def kernels_of(found: Recurrence, chunk: int) -> list[Kernel]:
         rest: Poly = {((v, 1),): Fraction(1), ((solved.node, 1),): Fraction(-1)}
         writes = ((k, build(rest)), *others)
     plain = replace(found, cls=found.cls.partition("+")[0], erases=(), writes=writes, reads=across)
-    whole = replace(found, reads=(*along, solved))
+    known = any(r.node == solved.node for r in along)  # one read has one kernel
+    whole = replace(found, reads=along if known else (*along, solved))
     return [
         *kernels_of(whole, chunk),
         *(Kernel(plain, chunk, read, False) for read in across),
