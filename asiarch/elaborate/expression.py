@@ -183,6 +183,9 @@ def _compare(b: Builder, e: ast.Compare) -> Node:
         pair = (operands[index + 1], operands[index]) if swapped else operands[index : index + 2]
         try:
             term = rules.pointwise(name, *pair)
+            first = operands[index].type.axes
+            if swapped and set(first) == set(term.type.axes):
+                term = rules.order(term, first)  # `a > b` has the axes of a, as `a < b`
             out = term if out is None else rules.pointwise("and", out, term)
         except Problem as problem:
             b.problem(problem, e.span, tuple(o.span for o in e.operands))
