@@ -20,6 +20,7 @@ from asiarch.fuzz.surface import run
 from asiarch.interface import SizeError, elaborate
 from asiarch.ir.flatten import flatten
 from asiarch.language.parser import parse
+from tests.laws.literature import SMALL
 
 ROOT = Path(__file__).parents[2]
 FILES = [*sorted((ROOT / "asiarch/library").glob("*.asi")),
@@ -54,8 +55,8 @@ def sizes_of(path: Path, op: str) -> dict[str, int]:
     text = path.read_text(encoding="utf-8")
     program = parse(text, str(path)).program
     (d,) = [d for d in program.definitions if d.name.id == op]
-    for more in ({}, {"D": 32}, {"K": 4}, {"D": 32, "N": 4}, {"N": 4}, {"G": 2}):
-        sizes = {h.name.id: (SIZES | more)[h.name.id] for h in d.header
+    for more in ({}, {"D": 32}, {"K": 4}, {"D": 32, "N": 4}, {"N": 4}, {"G": 2}, {"R": 2}):
+        sizes = {h.name.id: (SMALL | SIZES | more)[h.name.id] for h in d.header
                  if h.default is None or h.name.id in ("I", "N", "R", *more)}  # fmt: skip
         try:
             elaborate(text, op, sizes, str(path))
