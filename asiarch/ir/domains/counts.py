@@ -66,7 +66,9 @@ class Counting(Arrays):
         return self.algebra.operations
 
     def _paid(self, node: Node, out: Any, operations: int) -> Any:
-        if node not in self.skipped:
+        kind = node.type
+        known = kind.positional and not kind.stream and not kind.axes  # by sizes alone: not paid
+        if node not in self.skipped and not known:
             self.algebra.operations += operations
         return out
 
