@@ -43,10 +43,10 @@ fuzz: env ## three minutes of drawn programs against everything that must hold, 
 
 fuzz-facts:
 	@$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C1 --policy non_causal --laws grade,causal --programs 20000 --seconds 110
-	@$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C2 --laws accepted,grade,text,format,range,cost,surface --programs 2000 --seconds 40
+	@$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C2 --laws accepted,grade,text,format,range,cost,surface --programs 2000 --seconds 30
 
 fuzz-modules:
-	@$(ONE_THREAD) $(BIN)/$(FUZZ) --suite F1,F2 --laws accepted,ring,float64,float32,laws --programs 600 --seconds 150
+	@$(ONE_THREAD) $(BIN)/$(FUZZ) --suite F1,F2 --laws accepted,ring,float64,float32,laws --programs 600 --seconds 120
 
 mutants: env ## mutants of the rules that changed, or a few: the laws must kill each
 	$(ONE_THREAD) $(BIN)/python benchmarks/mutants.py --changed
