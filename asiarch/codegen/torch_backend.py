@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 
@@ -114,10 +114,7 @@ def _imports(lines: list[str], body: str) -> str:
     }
     chosen = {line for line in lines if line != "from __future__ import annotations"}
     chosen |= {line for line, pattern in wanted.items() if re.search(pattern, body)}
-    if {"from torch import Tensor", "from torch import nn"} <= chosen:
-        chosen -= {"from torch import Tensor", "from torch import nn"}
-        chosen.add("from torch import Tensor, nn")
-    chosen = {c for c in chosen if c != "from torch.nn import functional as F"}
+    chosen = _merged(c for c in chosen if c != "from torch.nn import functional as F")
 
     def rank(line: str) -> tuple[int, int, str]:
         third = "torch" in line
@@ -127,6 +124,15 @@ def _imports(lines: list[str], body: str) -> str:
     third = sorted((c for c in chosen if "torch" in c), key=rank)
     groups = [["from __future__ import annotations"], standard, third]
     return "\n\n".join("\n".join(g) for g in groups if g)
+
+
+def _merged(lines: Iterable[str]) -> set[str]:
+    """One line for each module that names are taken from."""
+    names: dict[str, set[str]] = {}
+    for line in lines:
+        module, _, taken = line.partition(" import ")
+        names.setdefault(module, set()).update(taken.split(", ") if taken else ())
+    return {f"{m} import {', '.join(sorted(n))}" if n else m for m, n in names.items()}
 
 
 __all__ = ["Emitted", "Node", "emit"]
