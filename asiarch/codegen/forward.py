@@ -5,6 +5,7 @@ What stands around them (a class with parameters, functions over a dict of them)
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -53,7 +54,7 @@ class Kernels:
 
 
 @dataclass(slots=True)
-class ForwardWriter:
+class ForwardWriter(ABC):
     """Writes what a plan computes. `part` names the class or function of a callee."""
 
     plan: Plan
@@ -338,17 +339,17 @@ class ForwardWriter:
         left = names[0] if len(names) == 1 else f"({', '.join(names)})"
         self.call(node, left, args)
 
+    @abstractmethod
     def call(self, node: Node, left: str, args: list[str]) -> None:
         """A part: its results, and what it leaves in the state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def layers(self, node: Node, left: str, args: list[str]) -> None:
         """A loop over layers: what they carry, and what each leaves in the state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lose(self, total: str) -> None:
         """What training adds to its loss."""
-        raise NotImplementedError
 
     def _argument(self, node: Node) -> str:
         stream = node.type.stream

@@ -132,7 +132,7 @@ class TorchSpelling:
     helpers: set[str] = field(default_factory=set[str])
     documents: str = "cu_seqlens"
     counting: str = "torch.long"
-    origin: str = "torch.zeros(batch, dtype=torch.long)"
+    origin: str = "zeros(batch, dtype=torch.long)"
 
     def kernel(self, folder: str, variant: str = "") -> str:
         return f"{folder}/{variant or 'torch'}.py"

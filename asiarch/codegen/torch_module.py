@@ -130,7 +130,7 @@ class ModuleWriter(ForwardWriter):
         w, flat = self.writer, self.plan.function
         with w.block("def initial_state(self, batch: int) -> dict[str, Any]:"):
             w.line('"""The state before the first token."""')
-            if any("zeros(" in text.replace("torch.zeros(", "") for _, text in self.states):
+            if any("zeros(" in text for _, text in self.states):
                 if flat.params:
                     like = self.say.param(flat.params[0].path)
                     w.line(

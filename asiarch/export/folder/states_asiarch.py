@@ -46,8 +46,9 @@ class States:
 
     def crop(self, max_length: int) -> None:
         """A state that forgets tokens cannot be had back from the one that has read them."""
-        raise NotImplementedError(
-            "a recurrent state cannot be cropped; assisted and contrastive generation need that"
+        raise ValueError(
+            "a recurrent state cannot be cropped, which assisted and contrastive generation ask "
+            "for: generate greedily, by sampling or with beams"
         )
 
 
