@@ -129,20 +129,33 @@ def _inside(text: str, body: tuple[ast.Statement, ...]) -> str:
 def _simpler(text: str, root: ast.Program) -> Iterator[str]:
     """An expression replaced by an operand, by a name or by a number."""
     for definition in root.definitions:
-        names = [f.name.id for f in definition.formals]
+        inputs, bound = [f.name.id for f in definition.formals], _bound(definition)
         for e in tree.values(ast.Program(definition.span, (definition,))):
             own = tree.piece(text, e)
+            # a name gives way to those above its own equation, so that this comes to an end
+            limit = bound[own] if own in bound else e.span.start
+            names = [*inputs, *(n for n, at in bound.items() if at < limit)]
             for operand in tree.operands(e):
                 yield tree.replaced(text, e.span, _held(text, e, operand))
             if not isinstance(e, ast.Name | ast.Number):
                 for name in [*names, "1"]:
                     yield tree.replaced(text, e.span, name)
-            elif own not in names and own not in ("1", "0", "t", "j"):
+            elif own not in inputs and own not in ("1", "0", "t", "j"):
                 for name in names:
                     yield tree.replaced(text, e.span, name)
             if isinstance(e, ast.Attend) and len(e.fields) > 2:
                 for field in e.fields:
                     yield tree.replaced(text, field.span, "")
+
+
+def _bound(definition: ast.Definition) -> dict[str, int]:
+    """Names of equations, and where the first of each ends: from there on it may be read."""
+    found: dict[str, int] = {}
+    for s in tree.statements(ast.Program(definition.span, (definition,))):
+        if isinstance(s, ast.Equation):
+            for target in s.targets:
+                found.setdefault(target.id, s.span.end)
+    return found
 
 
 def _held(text: str, e: ast.Expr, operand: ast.Expr) -> str:

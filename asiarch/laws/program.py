@@ -234,7 +234,7 @@ def single(function: Function, module: nn.Module, streams: Sequence[Any]) -> Ver
 
 def _apart(law: str, index: int, error: Error) -> Verdict:
     text = f"output {index} differs at token {error.token} by {error.difference:.3g}"
-    witness = Witness(text, None, error.token, error.row, error.difference)
+    witness = Witness(text, None, error.token, error.row, error.difference, output=index)
     return fails(law, witness, ratio=error.ratio)
 
 

@@ -15,7 +15,8 @@ Status = Literal["ok", "failed", "not applicable"]
 class Witness:
     """One observation that refutes a law. Tokens and rows count from 0; None: of no matter.
 
-    where: the module and the line in which it is first seen, if that is known.
+    where: the module and the line in which it is first seen, if that is known. output: which of
+    the module's, None for any.
     """
 
     text: str
@@ -24,6 +25,7 @@ class Witness:
     batch_row: int | None = None
     difference: float | None = None
     where: str | None = None
+    output: int | None = None
 
     def __str__(self) -> str:
         return f"{self.text}; {self.where}" if self.where else self.text
