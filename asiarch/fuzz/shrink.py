@@ -133,8 +133,8 @@ def _simpler(text: str, root: ast.Program) -> Iterator[str]:
         for e in tree.values(ast.Program(definition.span, (definition,))):
             own = tree.piece(text, e)
             # a name gives way to those above its own equation, so that this comes to an end
-            limit = bound[own] if own in bound else e.span.start
-            names = [*inputs, *(n for n, at in bound.items() if at < limit)]
+            start: int = e.span.start
+            names = [*inputs, *(n for n, at in bound.items() if at < bound.get(own, start))]
             for operand in tree.operands(e):
                 yield tree.replaced(text, e.span, _held(text, e, operand))
             if not isinstance(e, ast.Name | ast.Number):
