@@ -14,6 +14,7 @@ from asiarch.ir.domains.arrays import Arrays
 from asiarch.ir.function import Function
 from asiarch.ir.interpreter import Frame, Group, run
 from asiarch.ir.node import Node
+from asiarch.ir.primitive import lookup
 from asiarch.ir.settle import reads_states
 
 
@@ -23,9 +24,10 @@ class NotNested(Exception):
 
 @dataclass(slots=True)
 class Nested(Arrays):
-    """`path` is put before the paths of parameters."""
+    """`path` is put before the paths of parameters. `token`: calls run for one token."""
 
     path: str = ""
+    token: bool = False
 
     def leaf(self, node: Node, frame: Frame) -> Any:
         if node.op == "param":
@@ -52,7 +54,8 @@ class Nested(Arrays):
         return now[:carried]
 
     def _run(self, function: Function, path: str, values: list[Any]) -> list[Any]:
-        inner = Nested(self.algebra, function, self.params, self.batch, self.time, path)
+        time = 1 if self.token else self.time
+        inner = Nested(self.algebra, function, self.params, self.batch, time, path)
         frame = run(function, inner, values)
         return [frame.values[o] for o in function.outputs]
 
@@ -62,7 +65,21 @@ class Nested(Arrays):
         return Arrays.attend(self, node, *values)
 
     def solve(self, group: Group, frame: Frame) -> None:
-        """A loop over tokens. Calls on a cycle would run token by token, which none does here."""
-        if any(node.op in ("call", "loop") for node in group.nodes):
-            raise NotNested("a call on the cycle of a state")
+        """Calls on a cycle run token by token, which only those without time can."""
+        for node in group.nodes:
+            if node.op in ("call", "loop") and not all(map(_timeless, _held(node))):
+                raise NotNested("a call with a past on the cycle of a state")
+        self.token = True
         Arrays.solve(self, group, frame)
+        self.token = False
+
+
+def _held(node: Node) -> tuple[Function, ...]:
+    return node.attr("bodies") if node.op == "loop" else (node.attr("function"),)
+
+
+def _timeless(function: Function) -> bool:
+    inner = [f for _, f in function.children()]
+    kinds = all(n.op != "position" and lookup(n.op).kind != "time" for n in function.nodes()
+                if not n.is_leaf or n.op == "position")  # fmt: skip
+    return kinds and not function.states and all(map(_timeless, inner))

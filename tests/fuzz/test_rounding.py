@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from asiarch.codegen.reference import Reference
+from asiarch.fuzz import rounding
 from asiarch.fuzz.checks import Case, judged
 from asiarch.fuzz.program import Program
 from asiarch.fuzz.rounding import explains
@@ -18,6 +19,11 @@ CANCELS = Program(
     "  big = select(t > 2, 1e5, 0)\n  return (x + big) - big\n}\n",
     "main", (("D", 3),),
 )  # fmt: skip
+
+
+def test_one_factor_for_what_a_loop_errs() -> None:
+    tolerances = pytest.importorskip("asiarch.laws.tolerances")
+    assert rounding.LOOP_FACTOR == tolerances.LOOP_FACTOR
 
 
 @pytest.fixture(scope="module")

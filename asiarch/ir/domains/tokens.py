@@ -60,8 +60,14 @@ class Tokens:
         if time == 0:
             shape = [domain.size(a) for a in node.type.axes]
             return domain.algebra.zeros((domain.batch, 0, *shape))
-        full = [domain.algebra.spread(v, domain.batch) for v in self.history[node][:time]]
-        return domain.algebra.concatenate(full)
+        past = self.history[node][:time]
+        if isinstance(past[0], list):  # a call that is run by itself: a value for each result
+            return [self._in_time(list(result)) for result in zip(*past, strict=True)]
+        return self._in_time(past)
+
+    def _in_time(self, past: list[Any]) -> Any:
+        algebra = self.domain.algebra
+        return algebra.concatenate([algebra.spread(v, self.domain.batch) for v in past])
 
     def _operand(self, node: Node, values: dict[Node, Any], t: int) -> Any:
         if node in self.inside:
