@@ -104,8 +104,9 @@ def write_table(path: Path) -> None:
     head = (
         "# Planted bugs\n\n"
         "Each is one hunk in a copy of the shipped code. Drawn programs that the sound code passes "
-        "go through the ordinary laws until one fails; the number of programs is shown, one for "
-        "each first seed. Made by `python benchmarks/planted.py --ledger` and `--table`, "
+        "go through those of the ordinary laws that look at its file until one fails; the number "
+        "of programs is shown, one for each first seed. "
+        "Made by `python benchmarks/planted.py --ledger` and `--table`, "
         f"{dates[0]} to {dates[-1]}, commits {', '.join(commits)}, {', '.join(machines)}.\n\n"
     )
     finds = [_find(x) for x in last.values()]
