@@ -96,12 +96,12 @@ def make_plan(function: Function, chunk: int | None = None, *, loops: bool = Fal
 def _keep(node: Node) -> bool:
     """Calls that stay: fused definitions, operators with parameters; none on a state's cycle."""
     if node.op == "loop":
-        return any(_has_params(f) for f in node.attr("bodies"))
+        return any(has_params(f) for f in node.attr("bodies"))
     callee: Function = node.attr("function")
     if callee.polymorphic:
         named = callee.name in FUSED and (callee.name != "rope" or _turns_last(callee))
         return named or is_convolution(callee)
-    return _has_params(callee)
+    return has_params(callee)
 
 
 def is_convolution(callee: Function) -> bool:
@@ -124,8 +124,9 @@ def _turns_last(rope: Function) -> bool:
     return rope.inputs[0].type.last == split.attr("axis")
 
 
-def _has_params(function: Function) -> bool:
-    return bool(function.params) or any(_has_params(f) for _, f in function.children())
+def has_params(function: Function) -> bool:
+    """Does the definition, or anything that it calls, hold a parameter?"""
+    return bool(function.params) or any(has_params(f) for _, f in function.children())
 
 
 def refuse(flat: Function) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asiarch.codegen.expressions import Expressions
-from asiarch.codegen.plan import Part, Unsupported
+from asiarch.codegen.plan import Part, Unsupported, has_params
 from asiarch.codegen.spelling import Text
 from asiarch.codegen.writer import wrapped
-from asiarch.ir.function import ParamInfo
+from asiarch.ir.function import Function, ParamInfo
 from asiarch.ir.node import Node, topological
 
 if TYPE_CHECKING:
@@ -23,9 +23,8 @@ def print_members(m: ModuleWriter) -> None:
         tree: dict[str, object] = {}
         for param in flat.params:
             _insert(tree, param.path.split("."), m.expr.sizes(param.axes) if param.axes else "()")
-        for step in m.plan.steps:
-            if isinstance(step, Part):
-                _part_member(m, tree, step.node)
+        for node in _parts(m):
+            _part_member(m, tree, node)
         for name, held in tree.items():
             _member(m, name, held)
         if "annealed" in m.expr.helpers:
@@ -34,6 +33,20 @@ def print_members(m: ModuleWriter) -> None:
         if flat.params and not m.bare:
             w.line("self.reset_parameters()")
     w.line()
+
+
+def _parts(m: ModuleWriter) -> list[Node]:
+    """The parts that are called, then those that nothing reads any more: their parameters are
+    the program's all the same.
+    """
+    called = [s.node for s in m.plan.steps if isinstance(s, Part)]
+    paths = {n.attr("path") for n in called}
+    rest = [n for n in m.plan.function.parts if n.attr("path") not in paths]
+    return called + [n for n in rest if any(map(has_params, _bodies(n)))]
+
+
+def _bodies(node: Node) -> tuple[Function, ...]:
+    return (node.attr("function"),) if node.op == "call" else node.attr("bodies")
 
 
 def _part_member(m: ModuleWriter, tree: dict[str, object], node: Node) -> None:

@@ -33,6 +33,7 @@ class _Flat:
     first: dict[Node, str] = field(default_factory=dict[Node, str])
     names: dict[Node, str] = field(default_factory=dict[Node, str])
     spans: dict[Node, Any] = field(default_factory=dict[Node, Any])
+    parts: list[Node] = field(default_factory=list[Node])
 
 
 def flatten(function: Function, keep: Keep = lambda node: False) -> Function:
@@ -59,6 +60,7 @@ def flatten(function: Function, keep: Keep = lambda node: False) -> Function:
         polymorphic=function.polymorphic,
         source=function.source,
         bindings=function.bindings,
+        parts=tuple(flat.parts),
     )
     return settled(made, _cycles(made)) if any(map(reads_states, made.nodes())) else made
 
@@ -176,15 +178,21 @@ def _copy(
             return node
         if function.polymorphic:
             _own_params(flat, function, _join(prefix, node.attr("path")), inner)
-        return make("call", args, node.type, function=function,
+        kept = make("call", args, node.type, function=function,
                     path=_join(prefix, node.attr("path")), sizes=node.attr("sizes"),
                     results=tuple(k.with_axes(tuple(axes.get(a, a) for a in k.axes), open=k.open)
                                   for k in node.attr("results")))  # fmt: skip
+        if not function.polymorphic:
+            flat.parts.append(kept)
+        return kept
     if node.op == "loop" and (cyclic or not flat.keep(node)):
         results[node] = _unroll(flat, node, args, prefix, axes, cyclic)
         return node
     folded = refolded(node.op, args)
-    return folded or make(node.op, args, typed(node, axes), **attributes(node, axes, prefix))
+    made = folded or make(node.op, args, typed(node, axes), **attributes(node, axes, prefix))
+    if node.op == "loop":
+        flat.parts.append(made)
+    return made
 
 
 def _own_params(flat: _Flat, function: Function, prefix: str, axes: Mapping[str, str]) -> None:

@@ -71,6 +71,8 @@ class Function:
     polymorphic: bool = False
     source: Any = None
     bindings: tuple[tuple[str, str, str], ...] = ()  # (axis, bound by, value) for `show`
+    # calls and loops that stayed when the rest was made flat, read or not: their parameters exist
+    parts: tuple[Node, ...] = ()
     # what is derived from the fields above and asked for again and again
     memo: dict[str, Any] = field(default_factory=dict[str, Any], init=False, repr=False)
 
