@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from asiarch.codegen.attend_terms import arranged, layouts_of
 from asiarch.codegen.expressions import letters_of
+from asiarch.codegen.lookahead import tokens_ahead
 from asiarch.codegen.pairs import Pairs, Spread, is_product
 from asiarch.codegen.plan import Unsupported
 from asiarch.codegen.spelling import Text, tuple_of
@@ -72,13 +73,13 @@ class Body:
 def print_attend(module: ForwardWriter, node: Node) -> None:
     """The block function, the keys with their caches, and the call."""
     body = Body.of(module, node)
-    low, early = reach(node)
+    low, early, ahead = reach(node)
     suffix = variant(module, node)
     print_weigh(module, body)
     if module.bare:
         _bare_call(module, body, suffix)
     else:
-        _print_call(module, body, low, early, suffix)
+        _print_call(module, body, (low, early, ahead), suffix)
 
 
 def variant(module: ForwardWriter, node: Node) -> str:
@@ -91,23 +92,24 @@ def variant(module: ForwardWriter, node: Node) -> str:
     )
 
 
-def reach(node: Node) -> tuple[int | None, int]:
-    """How many tokens back the condition looks, None for all, and how many first tokens of the
-    document it looks at beside; refuses one that looks ahead.
+def reach(node: Node) -> tuple[int | None, int, int]:
+    """How many tokens back the condition looks, None for all; how many first tokens of the
+    document it looks at beside; how many tokens ahead; refuses one without bound.
     """
     from asiarch.ir.offsets import hull
 
     found = hull(node.attr("body").outputs[0])
-    high = found.high
-    if high is None or (high.constant is not None and high.constant > 0):
+    ahead = tokens_ahead(node)
+    if ahead is None:
         raise Unsupported(
-            "`attend` reads tokens after the attending one; a backend runs causal programs"
+            "`attend` reads later tokens without bound; a backend runs what looks at most a known "
+            "number of tokens ahead"
         )
     near, early = found.near, found.early.integer
     parted = early and node.attr("block") is not None  # a block's keys must stand together
     if near is None or near.integer is None or early is None or parted:
-        return None, 0
-    return max(0, -near.integer), early
+        return None, 0, ahead
+    return max(0, -near.integer), early, ahead
 
 
 def form(body: Function) -> dict[str, str]:
@@ -179,8 +181,9 @@ def _weighed(weight: str, score: str) -> str:
 
 
 def _print_call(
-    module: ForwardWriter, body: Body, low: int | None, early: int, suffix: str
+    module: ForwardWriter, body: Body, reached: tuple[int | None, int, int], suffix: str
 ) -> None:
+    low, early, ahead = reached
     w, expr, hint = module.writer, module.expr, body.hint
     lead = module.first_stream()
     keys = {id(r[2]): module.state_key(f"{hint}.{r[1]}", module.zeros(
@@ -189,7 +192,9 @@ def _print_call(
     place = module.state_key(f"{hint}.t", module.say.origin)
     name = module.names.fresh("keys")
     held = "0" if low is not None else _held(body, keys, place)
-    options = f"{body.numbers}{keep_text(module, body)}{f', early={early}' if early else ''}"
+    options = f"{body.numbers}{keep_text(module, body)}"
+    options += f", ahead={ahead}" if ahead else ""
+    options += f", early={early}" if early else ""
     kind = "EarlyKeys" if early else "Keys"
     if early:
         module.kernels.need(module.say.kernel("attend", "early"))

@@ -138,10 +138,6 @@ def refuse(flat: Function) -> None:
                 f"reference "
                 "and the analyses only; a running form is `cummean[time](x)`, `cumsum[time](x)`"
             )
-        if node.op == "delay" and node.attr("steps") < 0:
-            raise Unsupported(
-                f"`x[t+{-node.attr('steps')}]` reads the future: it runs in a loss only"
-            )
 
 
 # -- delays on a cycle -----------------------------------------------------------------------------
@@ -157,8 +153,13 @@ def _carry_delays(flat: Function) -> Function:
         return flat
     states = list(flat.states)
     new: dict[Node, Node] = {}
-    for node, _ in delays:
+    for node, group in delays:
         source = node.args[0]
+        if node.attr("steps") < 0:
+            raise Unsupported(
+                f"`x[t+{-node.attr('steps')}]` on the cycle of state `{group.states[0].name}`: a "
+                "loop over tokens keeps the past alone; the reference runs it"
+            )
         for _ in range(node.attr("steps")):
             leaf = make("state", (), Type("seq", source.type.axes), name=f"delay.{len(states)}",
                         serial=len(states), of=flat.name)  # fmt: skip

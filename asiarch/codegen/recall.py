@@ -87,7 +87,12 @@ class Recalls:
 
     def _attend(self, node: Node, ends: dict[Node, Node]) -> Recall:
         module, body = self.module, Body.of(self.module, node)
-        low, early = reach(node)
+        low, early, ahead = reach(node)
+        if ahead:
+            raise Unsupported(
+                "`attend` on the cycle of a state looks ahead: a loop over tokens keeps the past "
+                "alone; the reference runs it"
+            )
         low = None if early else low  # first tokens beside a window: everything is kept
         print_weigh(module, body)
         late = any(leaf.attr("state") for leaf, _, _ in body.attended)

@@ -32,9 +32,9 @@ Block: TypeAlias = tuple[int, int, tuple[tuple[int, int], ...]]
 class Keys:
     """The attended tokens of a row: what a state holds of each document, then its own tokens.
 
-    reach: how far back a query looks (tokens), None for everything. numbers: the most that a
-    score makes of a pair of tokens. keep: which of the allowed keys stay. t, j: positions in the
-    document; blocks: the queries' first and end, and the same of the columns of keys. plain: every
+    reach: how far back a query looks (tokens), None for everything; ahead: how far ahead. numbers:
+    the most that a score makes of a pair of tokens. keep: which of the allowed keys stay. t, j:
+    positions in the document; blocks: the queries' first and end, and the same of the columns of keys. plain: every
     column is a token of its query's document.
     """
 
@@ -46,8 +46,9 @@ class Keys:
         held: int,
         numbers: int = 1,
         keep: Callable[..., Tensor] | None = None,
+        ahead: int = 0,
     ) -> None:
-        self.rows, self.reach, self.keep = rows, reach, keep
+        self.rows, self.reach, self.keep, self.ahead = rows, reach, keep, ahead
         self.count = 0 if start is None else held if reach is None else reach
         self.plain = not (self.count or rows.packed)
         device = rows.pos.device
@@ -62,7 +63,7 @@ class Keys:
         self.slot = past.slot.tolist() if rows.packed else range(self.count, self.count + rows.time)
         number = torch.arange(rows.count, device=device)[:, None].expand(-1, self.count)
         self.doc = Past(rows.doc[None], self.count, number, rows).x if rows.packed else None
-        span = self.count + rows.time if reach is None else reach + MOST * BLOCK
+        span = self.count + rows.time if reach is None else reach + MOST * BLOCK + ahead
         size = block_size(rows.time, len(self.t) * span * numbers)
         self.blocks = [self._block(t, size) for t in range(0, max(rows.time, 1), size)]
 
@@ -75,7 +76,8 @@ class Keys:
             first = self.rows.starts[number] + number * self.count
         if self.reach is not None:
             first = max(first, self.slot[t] - self.reach)
-        return t, end, ((first, self.slot[end - 1] + 1),)
+        last = self.slot[min(end + self.ahead, self.rows.time) - 1]
+        return t, end, ((first, last + 1),)
 
     def admissible(self, block: Block) -> tuple[Tensor, Tensor, Tensor]:
         """t [B, queries, 1], j [B, 1, keys], and whether j exists and is of t's document."""
@@ -107,10 +109,11 @@ class Keys:
 def meet(weigh: Callable[..., Any], keys: Keys, block: Any, parts: Any) -> tuple[Any, Any]:
     """Of one block: the differentiable parts (score, values and a sink), and the pairs allowed.
 
-    A key that is none of a query's document stands behind the query, where no condition holds.
+    A key that is none of a query's document stands behind all that the query sees, where no
+    condition holds.
     """
     t, j, real = keys.admissible(block)
-    seen = j if keys.plain else torch.where(real, j, t + 1)
+    seen = j if keys.plain else torch.where(real, j, t + 1 + keys.ahead)
     score, allowed, *rest = weigh(t, seen, *parts)
     allowed = allowed & real
     shape = len(allowed), *(1,) * (score.dim() - 3), *allowed.shape[1:]

@@ -1,4 +1,4 @@
-"""Later tokens, for losses: inside each document, and inside what a call is given."""
+"""Later tokens: inside each document, and inside what a call is given."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Row:
         count = memory.x.shape[1]
         offsets = torch.arange(now - count, int(now), device=place.device)
         self.t, self.j, self.keep = place[:, None, None], place[:, None] + offsets, keep
-        self.plain, self.blocks = False, [(0, 1, ((0, count),))]
+        self.plain, self.ahead, self.blocks = False, 0, [(0, 1, ((0, count),))]
 
     def admissible(self, block: Any) -> tuple[Tensor, Tensor, Tensor]:
         """t [B, 1, 1], j [B, 1, keys], and whether j exists."""
