@@ -38,8 +38,8 @@ SHORT = 9
 SURFACE = 7
 """Tokens of the slowest run; reads reach six back."""
 LARGE = 1e6
-REFERENCE_ALONE = ("in a loss",)
-"""What a backend refuses by name: whole sequences, and later tokens, outside of what it runs."""
+REFERENCE_ALONE = ("every token of the sequence", "later tokens without bound", "the past alone")
+"""What a backend refuses by name: whole sequences, and later tokens without bound or in a loop."""
 AHEAD = {"E0301", "E0303"}
 """Codes of programs that read ahead, against what they claim."""
 ROUNDED = ("length", "batch", "streaming", "stepping", "packing")
@@ -113,6 +113,11 @@ class Case:
         if not self.report.ok:
             raise NotJudged("rejected")
         return self.report.ops[self.program.op]
+
+    @property
+    def ahead(self) -> int:
+        """How many later tokens a result may depend on, as the grade of the definition says."""
+        return int(max(0, self.verdict.grade[1]))
 
     def causal(self) -> bool:
         """Is the definition taken as causal? Raises NotJudged where there is another error."""
@@ -397,7 +402,8 @@ def module_laws(case: Case) -> str | None:
 
     streams = [torch.as_tensor(np.asarray(s)) for s in _tame(case)]
     given = [s.float() if s.is_floating_point() else s for s in streams]
-    report = check_module(case.module.eval(), given, chunk=case.program.chunk, seed=case.seed)
+    report = check_module(case.module.eval(), given, chunk=case.program.chunk, seed=case.seed,
+                          ahead=case.ahead)  # fmt: skip
     wrong = report.failures
     if not wrong:
         return None

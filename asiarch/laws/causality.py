@@ -1,4 +1,7 @@
-"""The laws of causality: prefix, length, gradient. An output depends on no later token."""
+"""The laws of causality: prefix, length, gradient. An output depends on no later token.
+
+ahead: of a module that claims `lookahead(k)`, k: an output depends on no token beyond the k next.
+"""
 
 from __future__ import annotations
 
@@ -22,27 +25,29 @@ def prefix(
     generator: torch.Generator,
     chunk: int | None = None,
     wide: Wide | None = None,
+    ahead: int = 0,
 ) -> Verdict:
-    """Changing tokens >= p, to values of several magnitudes, leaves outputs < p bit-identical.
+    """Changing tokens >= p + ahead, to values of several magnitudes, leaves outputs < p
+    bit-identical.
 
     A magnitude at which the changed tokens' own outputs overflow is left out: a masked 0 * inf is
     NaN in correct code too. wide: the module in float64; what differs by rounding alone then holds.
     """
     time = streams[0].shape[1]
-    places = cuts(time, chunk)
+    places = cuts(time - ahead, chunk)
     if not places:
-        return not_applicable("prefix", f"a sequence of {time} has no later token")
+        return _nothing_later("prefix", time, ahead)
     before, used, rounded = subject.outputs(streams), set[float](), 0.0
     for p in places:
         for size in _magnitudes(streams):
             changed = _change(
-                subject, streams, range(len(streams)), slice(p, None), size, generator
+                subject, streams, range(len(streams)), slice(p + ahead, None), size, generator
             )
             after = subject.outputs(changed)
             if _overflowed(before, after):
                 continue
             used.add(size)
-            leak = _Leak(subject, streams, changed, p, before, after, wide)
+            leak = _Leak(subject, streams, changed, p, before, after, wide, ahead)
             if leak.real:
                 return fails("prefix", _explain(leak, generator))
             rounded = max(rounded, leak.gap)
@@ -53,13 +58,21 @@ def prefix(
     return holds("prefix", f"cuts {places}{sizes}: {equal}")
 
 
+def _nothing_later(law: str, time: int, ahead: int) -> Verdict:
+    beyond = f" beyond the {ahead} next" if ahead else ""
+    return not_applicable(law, f"a sequence of {time} has no later token{beyond}")
+
+
 def _magnitudes(streams: Streams) -> tuple[float, ...]:
     """Ids have none: they are drawn anew once."""
     return MAGNITUDES if any(x.is_floating_point() for x in streams) else (0.0,)
 
 
 class _Leak:
-    """What a change of tokens >= p did to outputs < p. seen: (token, row, difference) or None."""
+    """What a change of tokens >= p + ahead did to outputs < p.
+
+    seen: (token, row, difference) or None.
+    """
 
     def __init__(
         self,
@@ -70,8 +83,10 @@ class _Leak:
         before: Streams,
         after: Streams,
         wide: Wide | None,
+        ahead: int = 0,
     ) -> None:
         self.subject, self.streams, self.changed, self.p = subject, streams, changed, p
+        self.ahead = ahead
         self.before, self.wide = before, wide
         self.seen = _first_change(before, after, p)
         pairs = zip(before, after, strict=True)
@@ -131,8 +146,9 @@ def _first_change(before: Streams, after: Streams, end: int) -> tuple[int, int, 
 def _explain(found: _Leak, generator: torch.Generator) -> Witness:
     """The smallest change that still leaks: one token of one stream, else the suffix."""
     subject, streams, before = found.subject, found.streams, found.before
-    time, several = streams[0].shape[1], len(streams) > 1
-    for token in [*range(found.p, time), *range(1, found.p)]:
+    time, several, ahead = streams[0].shape[1], len(streams) > 1, found.ahead
+    start = found.p + ahead
+    for token in [*range(start, time), *range(1 + ahead, start)]:
         for which in [
             *([i] for i in range(len(streams))),
             *([list(range(len(streams)))] * several),
@@ -141,13 +157,14 @@ def _explain(found: _Leak, generator: torch.Generator) -> Witness:
                 tokens = slice(token, token + 1)
                 one = _change(subject, streams, which, tokens, size, generator)
                 after = subject.outputs(one)
-                leak = _Leak(subject, streams, one, token, before, after, found.wide)
+                p = token - ahead
+                leak = _Leak(subject, streams, one, p, before, after, found.wide, ahead)
                 if leak.seen is not None and not _overflowed(before, after) and leak.real:
                     names = subject.stream_names(len(streams))
                     named = f" of `{names[which[0]]}`" if len(which) < len(streams) else ""
                     named += f" to values of size {size:g}" if size > 1 else ""
                     return _witness(leak, f"changing token {token}{named}")
-    return _witness(found, f"changing tokens {found.p} to {time - 1} together")
+    return _witness(found, f"changing tokens {start} to {time - 1} together")
 
 
 def _witness(leak: _Leak, change: str) -> Witness:
@@ -156,7 +173,7 @@ def _witness(leak: _Leak, change: str) -> Witness:
     text = f"{change} changed the output at token {token} (batch row {row}) by {difference:.3g}"
     place = culprit.find(leak.subject, leak.streams, leak.changed, leak.p)
     where = None if place is None else str(place)
-    return Witness(text, leak.p, token, row, difference, where)
+    return Witness(text, leak.p + leak.ahead, token, row, difference, where)
 
 
 def length(
@@ -165,33 +182,34 @@ def length(
     tolerance: float,
     chunk: int | None = None,
     stranger: bool = False,
+    ahead: int = 0,
 ) -> Verdict:
-    """f(x)[:p] = f(x[:p]): an output does not depend on how much follows.
+    """f(x)[:p] = f(x[: p + ahead])[:p]: an output does not depend on how much follows.
 
     stranger: lengths at which the module raises are left out, and a token is held to its batch
     row's digits, not to its own.
     """
     time = streams[0].shape[1]
-    places = cuts(time, chunk)
+    places = cuts(time - ahead, chunk)
     if not places:
         return not_applicable("length", f"a sequence of {time} has no shorter prefix")
     whole, worst, refused = subject.outputs(streams), 0.0, dict[int, str]()
     for p in places:
         try:
-            part = subject.outputs([x[:, :p] for x in streams])
+            part = subject.outputs([x[:, : p + ahead] for x in streams])
         except Exception as error:  # whatever a module raises at a length that it does not take
             if not stranger:
                 raise
             refused[p] = f"{type(error).__name__}: {str(error).strip().splitlines()[:1]}"
             continue
         for x, y in zip(part, whole, strict=True):
-            if stranger and x.shape != y[:, :p].shape:
+            if stranger and x[:, :p].shape != y[:, :p].shape:
                 continue
-            error = compare(x, y[:, :p], tolerance, 1.0 if stranger else ROW_FLOOR)
+            error = compare(x[:, :p], y[:, :p], tolerance, 1.0 if stranger else ROW_FLOOR)
             worst = max(worst, error.ratio)
             if error.ratio > 1:
                 text = (
-                    f"without the tokens from {p} on, the output at token {error.token} "
+                    f"without the tokens from {p + ahead} on, the output at token {error.token} "
                     f"(batch row {error.row}) differs by {error.difference:.3g}"
                 )
                 witness = Witness(text, p, error.token, error.row, error.difference)
@@ -211,15 +229,16 @@ def gradient(
     generator: torch.Generator,
     chunk: int | None = None,
     wide: Wide | None = None,
+    ahead: int = 0,
 ) -> Verdict:
-    """Outputs <= t send exactly zero gradient to inputs > t; wide: as in `prefix`.
+    """Outputs <= t send exactly zero gradient to inputs > t + ahead; wide: as in `prefix`.
 
     Token ids have none: there the embedded tokens are the inputs.
     """
     time = streams[0].shape[1]
-    places = cuts(time, chunk)
+    places = cuts(time - ahead, chunk)
     if not places:
-        return not_applicable("gradient", f"a sequence of {time} has no later token")
+        return _nothing_later("gradient", time, ahead)
     leaves, outputs = _recorded(subject, streams)
     if not any(x.requires_grad for x in leaves):
         return not_applicable("gradient", "the inputs are integers, and no embedding takes them")
@@ -233,11 +252,11 @@ def gradient(
         finite = tuple(torch.nan_to_num(g, nan=0.0, posinf=0.0, neginf=0.0) for g in sent)
         blind = blind or not all(torch.equal(g, f) for g, f in zip(sent, finite, strict=True))
         sent = finite
-        found = _future_gradient(sent, p)
+        found = _future_gradient(sent, p, ahead)
         if found is None:
             continue
         wider = _sent(*exact, p, cotangents) if exact is not None else ()
-        gaps = [_largest_after(grads, p) for grads in (sent, wider)]
+        gaps = [_largest_after(grads, p + ahead) for grads in (sent, wider)]
         if not is_rounding(wide, lowest(sent), gaps[0], gaps[1], magnitude(sent)):
             return fails("gradient", found)
         rounded = max(rounded, gaps[0])
@@ -271,18 +290,18 @@ def _largest_after(grads: Streams, p: int) -> float:
     return max((largest(g[:, p:], torch.zeros_like(g[:, p:])) for g in grads), default=0.0)
 
 
-def _future_gradient(grads: Streams, p: int) -> Witness | None:
+def _future_gradient(grads: Streams, p: int, ahead: int) -> Witness | None:
+    start = p + ahead
     for grad in grads:
-        size = (
-            grad[:, p:].detach().abs().flatten(2).amax(2) if grad.dim() > 2 else grad[:, p:].abs()
-        )
+        later = grad[:, start:].detach().abs()
+        size = later.flatten(2).amax(2) if grad.dim() > 2 else later
         if (size != 0).any():
             token = int((size != 0).any(0).int().argmax())
             row = int((size[:, token] != 0).int().argmax())
             sent = float(size[row, token])
             text = (
-                f"outputs up to token {p - 1} send gradient {sent:.3g} to token {p + token} "
+                f"outputs up to token {p - 1} send gradient {sent:.3g} to token {start + token} "
                 f"(batch row {row})"
             )
-            return Witness(text, p + token, p - 1, row, sent)
+            return Witness(text, start + token, p - 1, row, sent)
     return None

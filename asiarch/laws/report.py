@@ -37,6 +37,7 @@ def check(
     seed: int = 0,
     form: Form | None = None,
     stranger: bool = False,
+    ahead: int = 0,
 ) -> Report:
     """Try all laws on a copy of a torch module, in the mode (train or eval) that it is in.
 
@@ -48,6 +49,7 @@ def check(
     resources_at: also count operators and held bytes, at this many tokens.
     form: how the module is called, where it is not forward(*streams). stranger: prefix and gradient
     may differ by rounding (an FFT), and a law in which the module raises does not apply.
+    ahead: how many later tokens an output may depend on, as `lookahead(k)` claims.
     Raises ValueError when no inputs are given and none can be made up.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -61,11 +63,11 @@ def check(
     except NotASequence as reason:
         refused = not_applicable("sequence", str(reason))
         return Report(type(module).__name__, (refused,))
-    verdicts = behaviour(subject, streams, generator, chunk, stranger)
+    verdicts = behaviour(subject, streams, generator, chunk, stranger, ahead=ahead)
     if not subject.repeats:
         return Report(subject.name, tuple(verdicts))
     if ring:
-        verdicts += _exact(module, streams, generator, chunk)
+        verdicts += _exact(module, streams, generator, chunk, ahead)
     if resources_at is not None:
         verdicts += _resources(subject, streams, chunk, resources_at)
     for oracle in ("ring", "float64", "float32") if reference is not None else ():
@@ -167,6 +169,7 @@ def behaviour(
     chunk: int | None,
     stranger: bool,
     wanted: Sequence[str] = (),
+    ahead: int = 0,
 ) -> list[Verdict]:
     """The laws of causality and of rows, all or those `wanted`, the law of repetition first."""
     repeated = settle(subject, streams)
@@ -178,9 +181,9 @@ def behaviour(
     wide = widened(subject, streams)
     judge = wide if stranger else None
     laws: list[Law] = [
-        ("prefix", lambda: causality.prefix(subject, streams, generator, chunk, judge)),
-        ("gradient", lambda: causality.gradient(subject, streams, generator, chunk, judge)),
-        *_of_rows(wide, streams, generator, chunk, stranger),
+        ("prefix", lambda: causality.prefix(subject, streams, generator, chunk, judge, ahead)),
+        ("gradient", lambda: causality.gradient(subject, streams, generator, chunk, judge, ahead)),
+        *_of_rows(wide, streams, generator, chunk, stranger, ahead),
     ]
     tried = [law for law in laws if not wanted or law[0] in wanted]
     return [*chosen, *(_guard(name, law, stranger) for name, law in tried)]
@@ -200,13 +203,18 @@ def _finite(outputs: Streams) -> list[Verdict]:
 
 
 def _of_rows(
-    wide: Wide, streams: Streams, generator: torch.Generator, chunk: int | None, stranger: bool
+    wide: Wide,
+    streams: Streams,
+    generator: torch.Generator,
+    chunk: int | None,
+    stranger: bool,
+    ahead: int,
 ) -> list[Law]:
     """The laws that run the module at other sizes, in float64 where it can be had."""
     exact, x = wide.subject, double(streams) if wide.converted else streams
     tolerance = SAME_CODE[wide.inside]
     laws: list[Law] = [
-        ("length", lambda: causality.length(exact, x, tolerance, chunk, stranger)),
+        ("length", lambda: causality.length(exact, x, tolerance, chunk, stranger, ahead)),
         ("streaming", lambda: rows.streaming(exact, x, tolerance, chunk)),
         ("stepping", lambda: rows.stepping(exact, x, tolerance)),
         ("packing", lambda: rows.packing(exact, x, generator, tolerance)),
@@ -219,7 +227,11 @@ def _of_rows(
 
 
 def _exact(
-    module: nn.Module, streams: Streams, generator: torch.Generator, chunk: int | None
+    module: nn.Module,
+    streams: Streams,
+    generator: torch.Generator,
+    chunk: int | None,
+    ahead: int,
 ) -> list[Verdict]:
     names = ("length", "batch", "streaming", "stepping", "packing")
     try:
@@ -230,7 +242,7 @@ def _exact(
         RingMode.random(x.shape, generator) if x.is_floating_point() else x for x in streams
     )
     laws: list[Callable[[], Verdict]] = [
-        lambda: causality.length(subject, drawn, EXACT, chunk),
+        lambda: causality.length(subject, drawn, EXACT, chunk, ahead=ahead),
         lambda: rows.batch(subject, drawn, generator, EXACT),
         lambda: rows.streaming(subject, drawn, EXACT, chunk),
         lambda: rows.stepping(subject, drawn, EXACT),

@@ -51,9 +51,15 @@ def parameter_count(module: nn.Module) -> int:
 
 
 def check_model(module: nn.Module) -> None:
-    """Raises `ModelError` unless the module maps byte ids to at least 256 logits each."""
+    """Raises `ModelError` unless the module maps byte ids to at least 256 logits each, and, where
+    it knows its own ledger, reads no later byte.
+    """
     if parameter_count(module) == 0:
         raise ModelError("the model has no parameters to train")
+    ledger: Any = getattr(module, "report", None)
+    if ledger is not None and not ledger.causal:
+        why = getattr(module, "why_no_state", "the model reads later bytes")
+        raise ModelError(f"{why}; its bits per byte would be read from the byte that is to be told")
     ids = torch.tensor([[0, VOCABULARY - 1]], device=device_of(module))
     try:
         with evaluating(module):

@@ -34,8 +34,8 @@ class Keys:
 
     reach: how far back a query looks (tokens), None for everything; ahead: how far ahead. numbers:
     the most that a score makes of a pair of tokens. keep: which of the allowed keys stay. t, j:
-    positions in the document; blocks: the queries' first and end, and the same of the columns of keys. plain: every
-    column is a token of its query's document.
+    positions in the document; blocks: the queries' first and end, and the same of the columns of
+    keys. plain: every column is a token of its query's document.
     """
 
     def __init__(

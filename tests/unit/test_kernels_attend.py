@@ -397,7 +397,7 @@ def test_function_transforms_and_autocast(case: Case) -> None:
 
 
 FAULTS = {
-    "a block's last key": ("full", "self.slot[end - 1] + 1", "self.slot[end - 1]"),
+    "a block's last key": ("full", "((first, last + 1),)", "((first, last),)"),
     "a block's first key": ("window", "self.slot[t] - self.reach", "self.slot[t] - self.reach + 1"),
     "the sink in the numerator": ("sink", "total = total + torch.exp(sink - top)",
                                   "weights = weights + torch.exp(sink - top)"),
