@@ -135,7 +135,7 @@ FAULTS = [
     # attention
     Fault("window off by one", WINDOW, "(t - 6) < j", "(t - 5) < j", "ring"),
     Fault("attention to the next token", ALIBI, "j <= t", "j <= t + 1", "prefix"),
-    Fault("a block's last key is lost", WINDOW, "self.slot[end - 1] + 1", "self.slot[end - 1]",
+    Fault("a block's last key is lost", WINDOW, "((first, last + 1),)", "((first, last),)",
           "ring"),
     Fault("first tokens counted twice", SINKS, "torch.where(self.j < self.early, -1, self.j)",
           "self.j", "ring"),

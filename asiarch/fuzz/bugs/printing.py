@@ -47,5 +47,6 @@ PRINTING = (
     Bug("second_kernel_keeps_state", "lost carry", "codegen/plan.py",
         "read, index == 0)", "read, index == len(found.reads) - 1)"),
     Bug("window_one_short", "wrong window", "codegen/attend.py",
-        "return max(0, -near.integer), early\n", "return max(0, -near.integer - 1), early\n"),
+        "return max(0, -near.integer), early, ahead\n",
+        "return max(0, -near.integer - 1), early, ahead\n"),
 )  # fmt: skip
