@@ -23,7 +23,7 @@ from asiarch.ir.recurrence import Erase, Factor, Recurrence
 def stable(function: Function, frame: Frame, found: Recurrence) -> tuple[bool, str]:
     """(proved, why) for one recurrence of a flat function, given a run of its ranges."""
     name = found.states[0].name
-    if found.cls in ("nonlinear", "momentum") or found.coupled is not None:
+    if found.cls in ("nonlinear", "momentum", "max-plus") or found.coupled is not None:
         return False, f"the state {name} is {found.cls}"
     reason = "the decay is in [-1, 1]"
     for gate in found.gates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from asiarch.ir import polynomial as P
 from asiarch.ir import rules
 from asiarch.ir.function import StateInfo
 from asiarch.ir.node import Node
-from asiarch.ir.recurrence import Coupled, Erase, Factor, Read, Recurrence
+from asiarch.ir.recurrence import Coupled, Erase, Factor, Read, Recurrence, Tropical
 
 if TYPE_CHECKING:
     from asiarch.codegen.forward import ForwardWriter
@@ -39,6 +39,8 @@ def print_kernel(module: ForwardWriter, step: Kernel) -> None:
             module.state_key(state.name, initial(module, found, state))
     if found.coupled is not None:
         _coupled(module, step, found.coupled)
+    elif found.tropical is not None:
+        _tropical(module, step, found.tropical)
     else:
         _Call(module, step, found.states[0].name).write()
 
@@ -242,10 +244,10 @@ class _Call:
         """The kernel's [batch, time, heads, values] as the read's own axes."""
         assert self.read is not None
         if self.side == "whole":
-            return self._unpacked(text)
+            return self.unpacked(text)
         return viewed(self.module, text, self.read.node, self.heads, values)
 
-    def _unpacked(self, text: Text) -> Text:
+    def unpacked(self, text: Text) -> Text:
         """[batch, time, heads, keys, values] as the state's own axes."""
         assert self.read is not None
         expr, node = self.module.expr, self.read.node
@@ -316,6 +318,24 @@ def _extra(found: Recurrence, read: Read | None) -> Axes:
         return ()
     known = {*found.heads, *found.keys, *found.values}
     return tuple(a for a in read.q.type.axes if a not in known)
+
+
+# -- max-plus ------------------------------------------------------------------------------------
+
+
+def _tropical(module: ForwardWriter, step: Kernel, form: Tropical) -> None:
+    """The state after and before every token, by one call."""
+    found, (state,) = step.recurrence, step.recurrence.states
+    module.kernels.need(module.say.kernel("maxplus"))
+    sizes = (found.heads, found.keys, found.values)
+    given = [shaped(module, node, sizes) for node in (form.carry, form.other)]
+    after, before = (module.names.fresh(n) for n in (state.name, f"{state.name}_before"))
+    args = [*given, _carried(module, found, state, ()), "rows", str(step.chunk)]
+    _spelled(module.writer, f'{after}, {before}, after["{state.name}"] = maxplus(', args)
+    for node, name in ((state.update, after), (state.leaf, before)):
+        read = Read(node, rules.number(1), node is state.leaf, "whole")
+        call = _Call(module, replace(step, read=read), state.name)
+        module.expr.names[node] = call.unpacked(Text(name))
 
 
 # -- coupled states --------------------------------------------------------------------------------

@@ -258,6 +258,8 @@ class _Order:
                     self.provider[step.read.node] = step
             for state in found.states:
                 self.provider.setdefault(state.update, steps[0])
+                if found.tropical is not None:
+                    self.provider[state.leaf] = steps[0]
             return
         inside = {*found.group.nodes, *(s.leaf for s in found.states)}
         outside: list[Node] = []
@@ -352,6 +354,8 @@ def needs(step: Step) -> list[Node]:
         case Kernel():
             found = step.recurrence
             out: list[Node] = _coupled_needs(found)
+            if found.tropical is not None:
+                out += [found.tropical.carry, found.tropical.other]
             for factor in found.factors:
                 out += [n for pair in factor.writes for n in pair]
                 for erase in factor.erases:

@@ -38,7 +38,8 @@ SHORT = 9
 SURFACE = 7
 """Tokens of the slowest run; reads reach six back."""
 LARGE = 1e6
-REFERENCE_ALONE = ("every token of the sequence", "later tokens without bound", "the past alone")
+REFERENCE_ALONE = ("in a loss", "every token of the sequence", "later tokens without bound",
+                   "the past alone")  # fmt: skip
 """What a backend refuses by name: whole sequences, and later tokens without bound or in a loop."""
 AHEAD = {"E0301", "E0303"}
 """Codes of programs that read ahead, against what they claim."""

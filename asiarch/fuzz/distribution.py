@@ -18,7 +18,7 @@ from asiarch.ir.primitive import registry
 
 CLASSES = ("identity", "identity+rank1", "identity+rankN", "scalar", "scalar+rank1",
            "scalar+rankN", "diagonal", "diagonal+rank1", "diagonal+rankN", "elementwise",
-           "momentum", "nonlinear")  # fmt: skip
+           "momentum", "max-plus", "nonlinear")  # fmt: skip
 LEAST_NODES, LEAST_STATE, LEAST_ATTEND, LEAST_TWO = 12, 0.30, 0.20, 0.10
 LEAST_PRIMITIVE, LEAST_CLASS = 0.01, 0.02
 CHUNKS_LONG = 3

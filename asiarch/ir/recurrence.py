@@ -4,8 +4,9 @@
 
 D is 1 (identity), a function of the head axes (scalar), of the key axes (diagonal) or of all
 (elementwise). An update may compose several such factors, and several states may feed each other
-(momentum). The class is data that the algebra gives; it does not change with how the equation was
-written. What has no such form is `nonlinear` and says why.
+(momentum). S_t = max(S_{t-1} + a, b) is linear in another algebra (max-plus). The class is data
+that the algebra gives; it does not change with how the equation was written. What has no such form
+is `nonlinear` and says why.
 """
 
 from __future__ import annotations
@@ -60,6 +61,14 @@ class Coupled:
 
 
 @dataclass(frozen=True, slots=True)
+class Tropical:
+    """S_t = max(S_{t-1} + carry, other)."""
+
+    carry: Node
+    other: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """`node` of the graph is q' S_t (post) or q' S_{t-1} (pre), along `side`; whole: S itself.
     `state`: which one of coupled states.
@@ -90,6 +99,7 @@ class Recurrence:
     erases: tuple[Erase, ...] = ()
     more: tuple[Factor, ...] = ()
     coupled: Coupled | None = None
+    tropical: Tropical | None = None
     reads: tuple[Read, ...] = ()
     group: Group = field(default_factory=lambda: Group((), ()))
     gates: tuple[Node, ...] = ()
@@ -112,6 +122,7 @@ def classify(function: Function, group: Group, memo: dict[Node, P.Poly]) -> Recu
     from asiarch.ir.domains.affine import Affine
     from asiarch.ir.forms import factors_of
     from asiarch.ir.normal import Normal
+    from asiarch.ir.tropical import tropical
 
     leaves = frozenset(s.leaf for s in group.states)
     values = Affine(leaves, memo).group(group)
@@ -120,6 +131,9 @@ def classify(function: Function, group: Group, memo: dict[Node, P.Poly]) -> Recu
         forms = factors_of(state, group, values.get(state.update), memo)
         if forms is not None:
             return Normal(function, group, state, values, forms).result()
+        found = tropical(state, group, values)
+        if found is not None:
+            return found
     elif all(values.get(s.update) is not None for s in group.states):
         return coupled(function, group, values)
     culprit = next((n for n in group.nodes if values.get(n) is None), None)

@@ -40,8 +40,15 @@ def elementwise_adjoint(
     chunks: Chunks, a: Tensor, states: Tensor, grad: Tensor, d_last: Tensor
 ) -> Any:
     """From the derivative by each state [N, C + 1, ...]: by a, by x, by the initial state."""
+    d_x, d_state = elementwise_back(chunks, a, grad, d_last)
+    return d_x * states[:, :-1], d_x, d_state
+
+
+def elementwise_back(
+    chunks: Chunks, a: Tensor, grad: Tensor, d_last: Tensor
+) -> tuple[Tensor, Tensor]:
+    """From the derivative by each state [N, C + 1, ...]: by x, by the initial state."""
     later = torch.cat([a.flip(1), torch.ones_like(a[:, :1])], 1).roll(1, 1)
     y, products = scanned(later, grad.flip(1))
     after, d_state = chunks.walk(torch.addcmul, d_last, y[:, -1], products[:, -1], back=True)
-    d_x = torch.addcmul(y, products, after.unsqueeze(1)).flip(1)[:, 1:]
-    return d_x * states[:, :-1], d_x, d_state
+    return torch.addcmul(y, products, after.unsqueeze(1)).flip(1)[:, 1:], d_state

@@ -204,7 +204,10 @@ CLASSES: dict[Program, Expected] = {
     _core(MAMBA1, ("dt",)): Expected({"h": "elementwise"}),
     _core(RGLRU): Expected({"h": "elementwise"}),
     of("xlstm", "mlstm_core", H=2, K=3, V=5): Expected(
-        {"m": "nonlinear", "C": "scalar", "n": "scalar"}, ("m",)
+        {"m": "max-plus", "C": "scalar", "n": "scalar"}
+    ),
+    of("rwkv4", "wkv4_core", D=3): Expected(
+        {"m": "max-plus", "a": "elementwise", "b": "elementwise"}
     ),
     of("xlstm", "slstm", D=6, H=2): Expected({"h": "nonlinear"}, ("h",)),
     _core(MOMENTUM, ("a", "g", "b")): Expected({"S": "momentum"}),

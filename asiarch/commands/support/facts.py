@@ -157,6 +157,9 @@ def recurrence_rows(function: Function, found: Recurrence) -> Iterator[tuple[str
         yield whose, text(state.initial)
     if found.decay is not None:
         yield "decay", text(found.decay)
+    if found.tropical is not None:
+        carry, other = text(found.tropical.carry), text(found.tropical.other)
+        yield "larger of", f"the state + {carry}, and {other}"
     for erase in found.erases:
         where = "decayed" if erase.decayed else "before the token"
         yield "erase", f"{text(erase.u)} along {text(erase.w)} of the state {where}"
