@@ -44,7 +44,7 @@ def uses(
         touched = [a for a in node.args if a in inside]
         if not touched:
             continue
-        use = _contraction(node, touched, group.states, values)
+        use = _contraction(node, touched, group.states)
         if use is not None:
             found[node] = use
             continue
@@ -66,28 +66,20 @@ def _contraction(
     node: Node,
     touched: list[Node],
     states: tuple[StateInfo, ...],
-    values: dict[Node, Value | None],
 ) -> Use | None:
-    """A contraction of a state (or of a decayed one) with what does not depend on it."""
+    """A contraction of a state, old or new, with what does not depend on it. Its factors are
+    outside of it by now.
+    """
     if len(touched) != 1 or node.op != "contract":
         return None
     target = touched[0]
     query = node.args[1] if node.args[0] is target else node.args[0]
     over = tuple(sorted(node.attr("over")))
     for n, state in enumerate(states):
-        if target is state.update:
-            return None if _maps(query, state) else Use(node, query, over, False, target, n)
-    value = values.get(target)
-    if value is None or len(value) != 1:
-        return None
-    ((term, coefficient),) = value.items()
-    n = next((n for n, s in enumerate(states) if s.leaf is term.leaf), None)
-    if n is None or term.over or _maps(query, states[n]):
-        return None
-    scale = P.build({term.scale: coefficient})
-    if set(scale.type.axes) - set(over) - set(query.type.axes):
-        return None
-    return Use(node, rules.pointwise("mul", query, scale), over, True, states[n].leaf, n)
+        if target in (state.leaf, state.update):
+            use = Use(node, query, over, target is state.leaf, target, n)
+            return None if _maps(query, state) else use
+    return None
 
 
 def _whole(
