@@ -44,17 +44,39 @@ class Entry:
 
 @dataclass(slots=True)
 class Facts:
-    """What the analyses found of one function; made once, read by ledger, report and `show`."""
+    """What the analyses found of one function; made once, read by ledger, report and `show`.
+
+    Ranges and recurrences are looked for when first asked for: most verdicts need neither.
+    """
 
     function: Function
     grades: list[Grade]
     grade_frame: Frame
     cost: Cost
-    range_frame: Frame
-    parts: list[Part]
-    complete: bool  # parts hold every state
     entries: list[Entry] = field(default_factory=list[Entry])
     diagnostics: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    _ranges: Frame | None = None
+    _parts: tuple[list[Part], bool] | None = None
+
+    @property
+    def range_frame(self) -> Frame:
+        if self._ranges is None:
+            self._ranges = ranges(self.function)
+        return self._ranges
+
+    @property
+    def parts(self) -> list[Part]:
+        return self._split()[0]
+
+    @property
+    def complete(self) -> bool:
+        """Do the parts hold every state?"""
+        return self._split()[1]
+
+    def _split(self) -> tuple[list[Part], bool]:
+        if self._parts is None:
+            self._parts = parts(self.function)
+        return self._parts
 
     @property
     def flat(self) -> Function | None:
@@ -86,25 +108,20 @@ class Analyses:
     grades: Grades = field(default_factory=Grades)
     costs: Costs = field(default_factory=Costs)
 
-    def facts(self, function: Function) -> Facts:
+    def facts(self, function: Function, *, warnings: bool = True) -> Facts:
+        """Every claim decided. Without `warnings` the errors are the same, in less time."""
         frame, outputs = self.grades.frame(function)
-        found, complete = parts(function)
-        facts = Facts(
-            function,
-            outputs,
-            frame,
-            self.costs.summary(function),
-            ranges(function),
-            found,
-            complete,
-        )
+        facts = Facts(function, outputs, frame, self.costs.summary(function))
         for claim in function.claims:
             _decide(facts, claim)
         wrong = obligations.places(function) or obligations.cycles(function, self.grades)
         facts.diagnostics += wrong
-        _requirements(facts)
+        if obligations.requires(function):
+            _requirements(facts)
         _infer(facts)
-        _warn(facts)
+        if warnings:
+            _warn(facts)
+            _ = facts.parts  # what is too large is said here
         return facts
 
 

@@ -27,6 +27,19 @@ def own(function: Function, required: Required) -> bool:
     return all(f.polymorphic or file_of(f) != file_of(function) for f in inside)
 
 
+def requires(function: Function) -> bool:
+    """Does anything that it calls, at any depth, claim the range of an input?"""
+    if "requires" not in function.memo:
+        function.memo["requires"] = any(
+            _claims_inputs(child) or requires(child) for _, child in function.children()
+        )
+    return function.memo["requires"]
+
+
+def _claims_inputs(function: Function) -> bool:
+    return any(c.kind == "range" and c.data[0].op == "input" for c in function.claims)
+
+
 def unmet(function: Function, required: Required) -> Diagnostic:
     holder, node = required.path[0]
     return Diagnostic(

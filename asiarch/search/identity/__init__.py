@@ -1,0 +1,72 @@
+"""What a candidate is: a hash that renaming, reordering, layout, dead code and known algebra do not
+change.
+
+`identify(function, sizes)` gives the hash of a definition and its parts; two programs with one hash
+are the same function with the same parameters. The other way round holds as far as the algebra of
+`normalise` goes; `fingerprint` asks behaviour beyond it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from asiarch.ir.function import Function
+from asiarch.search.identity import blocks
+from asiarch.search.identity.forms import Forms
+from asiarch.search.identity.labels import Labels
+from asiarch.search.identity.normalise import Normaliser, closed
+
+blocks.register()
+
+MOST = 200_000
+"""Forms that are kept between calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`digest` is the key of a candidate; `forms` counts what it is made of; `live` are paths of
+    parameters that a result depends on.
+    """
+
+    digest: str
+    forms: int
+    live: tuple[str, ...]
+    text: str = field(repr=False)
+
+
+@dataclass(slots=True)
+class Identifier:
+    """Identities with the forms that they share: a child of an edit costs what the edit changed."""
+
+    forms: Forms = field(default_factory=Forms)
+    families: dict[tuple[Any, ...], Normaliser] = field(
+        default_factory=dict[tuple[Any, ...], Normaliser]
+    )
+
+    def of(self, function: Function, sizes: Mapping[str, int] | None = None) -> Identity:
+        """The identity of a checked definition. `sizes`: numbers of its header; a name without
+        number and default stays a name.
+        """
+        if len(self.forms.items) > MOST:
+            self.forms, self.families = Forms(), {}
+        known = closed(function, sizes or {})
+        family = (function.name, function.inputs, tuple(sorted(known.items(), key=str)))
+        made = self.families.setdefault(family, Normaliser(self.forms))
+        outputs, found = made.top(function, known)
+        labels = Labels(made, outputs, found)
+        text = labels.text()
+        reached = set(labels.order)
+        live = tuple(self.forms.items[p].attrs[0] for p in found.params if p in reached)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return Identity(digest, len(labels.order), live, text)
+
+
+def identify(function: Function, sizes: Mapping[str, int] | None = None) -> Identity:
+    """The identity of one definition by itself."""
+    return Identifier().of(function, sizes)
+
+
+__all__ = ["Identifier", "Identity", "identify"]

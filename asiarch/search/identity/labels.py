@@ -1,0 +1,314 @@
+"""A canonical text of forms: numbers by place instead of names, so that renaming changes nothing.
+
+Forms, parameters, states and axes are coloured by what they are made of and by what uses them, in
+rounds; then a walk from the results numbers them, the sides of a sum or a product in order of
+colour. Equal texts are equal programs, always: colours order the walk and decide nothing else.
+What no round tells apart is mostly symmetric; where it is not, one design may get two texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, cast
+from zlib import crc32
+
+from asiarch.ir.size import Size, opaque_parts
+from asiarch.search.identity.forms import SUM, Form, kids_of
+from asiarch.search.identity.normalise import SYMMETRIC, Found, Normaliser
+
+ROUNDS = 2
+MASK = (1 << 61) - 1
+MODEL = "D"
+LEAVES = frozenset({"param", "state"})
+
+
+@lru_cache(maxsize=4096)
+def _word(text: str) -> int:
+    return crc32(text.encode())
+
+
+def _term(coefficient: Any, factors: list[tuple[int, int]]) -> int:
+    if len(factors) > 1:
+        factors.sort()
+    return hash((_number(coefficient), *factors))
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _number(value: Any) -> int:
+    return hash(value)
+
+
+class Labels:
+    """One definition: `text()` is what it is."""
+
+    def __init__(self, made: Normaliser, outputs: Sequence[int], found: Found) -> None:
+        self.made, self.outputs, self.found = made, tuple(outputs), found
+        self.items = made.forms.items
+        self.order = self._reachable()
+        self.axis: dict[str, int] = {}
+        self.colour: dict[int, int] = {}
+        self.context: dict[int, int] = {}
+
+    def _reachable(self) -> list[int]:
+        """Kids before what uses them; states with what they start at and become."""
+        done: dict[int, None] = {}
+        waiting = [*self.outputs, *self.found.losses]
+        while waiting:
+            stack = [waiting.pop(0)]
+            while stack:
+                top = stack[-1]
+                if top in done:
+                    stack.pop()
+                    continue
+                kids = [k for k in kids_of(self.items[top]) if k not in done]
+                if kids:
+                    stack += kids
+                    continue
+                done[top] = None
+                stack.pop()
+                if top in self.found.states:
+                    waiting += self.found.states[top]
+        return list(done)
+
+    # -- colours -----------------------------------------------------------------------------------
+
+    def colours(self) -> None:
+        for axis in {a for n in self.order for a in self.items[n].axes}:
+            self.axis[axis] = self._size(self.made.axes.get(axis))
+        leaves = [n for n in self.order if self.items[n].op in LEAVES]
+        for _ in range(ROUNDS):
+            self._up()
+            self._down()
+            use: dict[str, int] = {}
+            for n in leaves:
+                for axis in self.items[n].axes:
+                    use[axis] = use.get(axis, 0) + hash((self.colour[n], self.context[n])) & MASK
+            for axis, colour in self.axis.items():
+                self.axis[axis] = hash((colour, use.get(axis, 0)))
+        self._up()
+
+    def _size(self, size: Size | None) -> int:
+        """Of a size: its number, or the shape of its polynomial; names are not looked at, the
+        model's width apart.
+        """
+        if size is None:
+            return 1
+        value = size.constant
+        if value is not None:
+            return hash(value)
+        terms = (
+            (hash(c), *sorted((power, name == MODEL) for name, power in m)) for m, c in size.terms
+        )
+        return hash(tuple(sorted(hash(t) for t in terms)))
+
+    def _up(self) -> None:
+        colour, context, items, axis = self.colour, self.context, self.items, self.axis
+        for n in self.order:
+            item = items[n]
+            if item.op == SUM:
+                terms = [_term(c, [(colour[a], p) for a, p in m]) for m, c in item.terms]
+                if len(terms) > 1:
+                    terms.sort()
+                colour[n] = hash((7, *terms))
+                continue
+            kids = [colour[k] for k in item.kids]
+            own = 0
+            if item.op in SYMMETRIC:
+                kids.sort()
+            elif item.op in LEAVES:
+                own = context.get(n, 0)
+            axes = 0
+            for a in item.axes:
+                axes += axis.get(a, 1)
+            attrs = self._attrs(item) if item.attrs else 0
+            colour[n] = hash((_word(item.op), attrs, axes & MASK, own, *kids))
+
+    def _attrs(self, item: Form) -> int:
+        if item.op in LEAVES:
+            return 0
+        if item.op == "name":
+            return self._size(Size.symbol(item.attrs[0]))
+        return hash(tuple([self._attr(a) for a in item.attrs]))
+
+    def _attr(self, value: Any) -> int:
+        if isinstance(value, str):
+            return self.axis.get(value) or _word(value)
+        if isinstance(value, Size):
+            return self._size(value)
+        if isinstance(value, frozenset):
+            return sum(self.axis.get(a, 1) for a in cast("frozenset[str]", value)) & MASK
+        if isinstance(value, tuple):
+            return hash(tuple(self._attr(v) for v in cast("tuple[Any, ...]", value)))
+        return _word(str(value)) if value is None else hash(value)
+
+    def _down(self) -> None:
+        """What uses a form, and how."""
+        colour, items, before = self.colour, self.items, self.context
+        context = dict.fromkeys(self.order, 0)
+        for place, n in enumerate(self.outputs):
+            context[n] += hash((3, place))
+        for n in self.found.losses:
+            context[n] += 5
+        for leaf, (initial, update) in self.found.states.items():
+            if leaf in context:
+                state = hash((colour[leaf], before.get(leaf, 0)))
+                context[initial] += hash((11, state))
+                context[update] += hash((13, state))
+        for n in reversed(self.order):
+            item = items[n]
+            mine = hash((colour[n], context[n] & MASK))
+            if item.op == SUM:
+                for m, c in item.terms:
+                    term = hash((mine, _term(c, [(colour[a], p) for a, p in m])))
+                    for a, p in m:
+                        context[a] += hash((term, p))
+                continue
+            ordered = item.op not in SYMMETRIC
+            for place, k in enumerate(item.kids):
+                context[k] += hash((mine, place if ordered else -1))
+        self.context = {n: c & MASK for n, c in context.items()}
+
+    # -- text --------------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        self.colours()
+        return Walk(self).text()
+
+
+class Walk:
+    """Numbers in order of a walk from the results."""
+
+    def __init__(self, labels: Labels) -> None:
+        self.l = labels
+        self.number: dict[int, int] = {}
+        self.axes: dict[str, int] = {}
+        self.names: dict[str, int] = {}
+        self.ordered: dict[int, Sequence[int]] = {}
+        self.terms: dict[int, list[Any]] = {}
+        self.lines: list[str] = []
+        self.states: list[int] = []
+        self.params: list[int] = []
+
+    def text(self) -> str:
+        made = self.l.made
+        ends = [self._visit(n) for n in self.l.outputs]
+        losses = sorted(self.l.found.losses, key=lambda n: self.l.colour[n])
+        ends.append(-1)
+        ends += [self._visit(n) for n in losses]
+        done = 0
+        while done < len(self.states):
+            leaf = self.states[done]
+            initial, update = self.l.found.states[leaf]
+            self.lines.append(f"s{done} {self._visit(initial)} {self._visit(update)}")
+            done += 1
+        axes = [f"{i} {self._size(made.axes.get(a))}" for a, i in list(self.axes.items())]
+        return "\n".join([*self.lines, *axes, str(ends)])
+
+    def _visit(self, root: int) -> int:
+        stack = [root]
+        number, ordered = self.number, self.ordered
+        while stack:
+            n = stack[-1]
+            if n in number:
+                stack.pop()
+                continue
+            if n not in ordered:
+                self._order(n)
+                waiting = [k for k in ordered[n] if k not in number]
+                if waiting:
+                    stack += reversed(waiting)
+                    continue
+            stack.pop()
+            line = self._line(n)
+            number[n] = len(number)
+            self.lines.append(line)
+        return number[root]
+
+    def _order(self, n: int) -> None:
+        """The order of the sides of a form, decided when the walk comes to it."""
+        item, colour = self.l.items[n], self.l.colour
+        if item.op == SUM:
+            terms = [(c, self._factors(m)) for m, c in item.terms]
+            if len(terms) > 1:
+                terms.sort(key=self._place)
+            self.terms[n] = terms
+            self.ordered[n] = [a for _, factors in terms for a, _ in factors]
+        elif item.op in SYMMETRIC:
+            self.ordered[n] = sorted(item.kids, key=lambda k: (colour[k], self.number.get(k, -1)))
+        else:
+            self.ordered[n] = item.kids
+
+    def _place(self, term: Any) -> Any:
+        c, factors = term
+        colour, known = self.l.colour, self.number
+        return (len(factors), float(c), [(colour[a], p) for a, p in factors],
+                [known.get(a, -1) for a, _ in factors])  # fmt: skip
+
+    def _factors(self, m: Any) -> Any:
+        if len(m) < 2:
+            return m
+        colour, known = self.l.colour, self.number
+        return sorted(m, key=lambda f: (colour[f[0]], f[1], known.get(f[0], -1)))
+
+    def _line(self, n: int) -> str:
+        item, number = self.l.items[n], self.number
+        if item.op == SUM:
+            terms = [
+                f"{c}*" + "*".join([f"{number[a]}^{p}" for a, p in factors])
+                for c, factors in self.terms[n]
+            ]
+            return "+" + " ".join(terms)
+        kids = ",".join([str(number[k]) for k in self.ordered[n]])
+        attrs = ""
+        if item.op == "state":
+            attrs = str(len(self.states))
+            self.states.append(n)
+        elif item.op == "param":
+            attrs = str(len(self.params))
+            self.params.append(n)
+        elif item.op == "name":
+            attrs = self._name(item.attrs[0])
+        elif item.attrs:
+            attrs = " ".join([self._attr(a) for a in item.attrs])
+        return f"{item.op}({kids})[{attrs}]{self._set(item.axes)}"
+
+    def _attr(self, value: Any) -> str:
+        if isinstance(value, str):
+            return self._axis(value) if value in self.l.made.axes else value
+        if isinstance(value, Size):
+            return self._size(value)
+        if isinstance(value, frozenset):
+            return self._set(cast("frozenset[str]", value))
+        if isinstance(value, tuple):
+            return "(" + " ".join(self._attr(v) for v in cast("tuple[Any, ...]", value)) + ")"
+        return repr(value)
+
+    def _set(self, axes: frozenset[str]) -> str:
+        fresh = sorted((a for a in axes if a not in self.axes), key=lambda a: self.l.axis.get(a, 0))
+        for a in fresh:
+            self._axis(a)
+        return "{" + ",".join(map(str, sorted(self.axes[a] for a in axes))) + "}"
+
+    def _axis(self, name: str) -> str:
+        return str(self.axes.setdefault(name, len(self.axes)))
+
+    def _size(self, size: Size | None) -> str:
+        """A size over numbers of axes and of names instead of the names."""
+        if size is None:
+            return "?"
+        parts: list[str] = []
+        for m, c in sorted(size.terms, key=lambda t: (t[1], [p for _, p in t[0]])):
+            factors = sorted(f"{self._name(name)}^{power}" for name, power in m)
+            parts.append(f"{c}" + "".join(f"*{f}" for f in factors))
+        return "+".join(parts)
+
+    def _name(self, name: str) -> str:
+        parts = opaque_parts(Size.symbol(name))
+        if parts is not None:
+            return f"({self._size(parts[1])} {parts[0]} {self._size(parts[2])})"
+        if name == MODEL:
+            return name
+        if self.l.made.axes.get(name) == Size.symbol(name):
+            return f"a{self._axis(name)}"
+        return f"n{self.names.setdefault(name, len(self.names))}"
