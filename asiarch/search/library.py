@@ -90,10 +90,8 @@ def _alone(text: str, program: ast.Program, wanted: ast.Definition, folder: str)
             if name in own and name not in needed:
                 needed[name] = own[name]
                 stack.append(own[name])
-    lines = [
-        f"use {_path(use, folder)}\n" for use in program.uses if use.path[-1].id in used
-    ]
-    parts = [_claimed(text, d, d is wanted) for d in program.definitions if d.name.id in needed]
+    lines = [f"use {_path(use, folder)}\n" for use in program.uses if use.path[-1].id in used]
+    parts = [_claimed(text, d) for d in program.definitions if d.name.id in needed]
     return format("".join(lines) + "\n\n".join(parts) + "\n")
 
 
@@ -109,12 +107,14 @@ def _called(node: object) -> str:
 
 def _path(use: ast.Use, folder: str) -> str:
     path = [n.id for n in use.path]
-    beside = folder and resources.files("asiarch.library").joinpath(folder, f"{path[0]}.asi").is_file()
+    beside = (
+        folder and resources.files("asiarch.library").joinpath(folder, f"{path[0]}.asi").is_file()
+    )
     return ".".join([folder, *path] if beside else path)
 
 
-def _claimed(text: str, d: ast.Definition, top: bool) -> str:
-    """The definition's text with `where causal` for its claims; helpers of any type claim nothing."""
+def _claimed(text: str, d: ast.Definition) -> str:
+    """The definition's text with `where causal` for its claims; a helper may have none."""
     shown = tree.piece(text, d)
     if not d.claims:
         return shown
@@ -148,6 +148,12 @@ class Known:
     def _digest(self, function: Function, sizes: Mapping[str, int]) -> str:
         mine = {n: v for n, v in sizes.items() if n in function.header}
         return self.identifier.of(function, mine).digest
+
+
+@cache
+def literature() -> Known:
+    """The one table of this process: making it takes seconds."""
+    return Known()
 
 
 def function_of(text: str, op: str) -> Function:

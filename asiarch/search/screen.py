@@ -18,11 +18,13 @@ from asiarch.language.diagnostics import Diagnostic
 from asiarch.language.parser import parse
 from asiarch.search.identity import Identifier
 from asiarch.search.identity.normalise import closed
-from asiarch.search.library import Known, is_mixer
+from asiarch.search.library import Known, is_mixer, literature
 
 FILE = "<candidate>"
-REASONS = {"E0301": "causal", "E0302": "causal", "E0303": "causal", "E0402": "cost", "E0403": "cost",
-           "E0404": "cost"}  # fmt: skip
+REASONS = {
+    "causal": {"E0301", "E0302", "E0303"},
+    "cost": {"E0402", "E0403", "E0404"},
+}
 """Reasons of errors; any other is `type`."""
 SHARED = 512
 """Candidates after which what the analyses hold of functions is dropped."""
@@ -67,7 +69,7 @@ class Screen:
 
     bounds: Bounds = field(default_factory=Bounds)
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
-    known: Known = field(default_factory=Known)
+    known: Known = field(default_factory=literature)
     seen: dict[str, str] = field(default_factory=dict[str, str])
     identifier: Identifier = field(default_factory=Identifier)
     _analyses: Analyses = field(default_factory=Analyses)
@@ -153,5 +155,5 @@ def elaborated(text: str) -> tuple[dict[str, Function], list[Diagnostic]]:
 
 def rejected(found: Diagnostic, digest: str = "") -> Verdict:
     """The verdict that an error of the checker is."""
-    reason = REASONS.get(found.code, "type")
+    reason = next((r for r, codes in REASONS.items() if found.code in codes), "type")
     return Verdict("rejected", digest, reason, f"{found.code}: {found.message}")

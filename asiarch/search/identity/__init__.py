@@ -28,7 +28,8 @@ MOST = 200_000
 @dataclass(frozen=True, slots=True)
 class Identity:
     """`digest` is the key of a candidate; `forms` counts what it is made of; `live` are paths of
-    parameters that a result depends on.
+    the parameters that a result depends on, in an order that names do not change: those of two
+    programs with one digest match one by one.
     """
 
     digest: str
@@ -57,9 +58,7 @@ class Identifier:
         made = self.families.setdefault(family, Normaliser(self.forms))
         outputs, found = made.top(function, known)
         labels = Labels(made, outputs, found)
-        text = labels.text()
-        reached = set(labels.order)
-        live = tuple(self.forms.items[p].attrs[0] for p in found.params if p in reached)
+        text, live = labels.text()
         digest = hashlib.sha256(text.encode()).hexdigest()
         return Identity(digest, len(labels.order), live, text)
 

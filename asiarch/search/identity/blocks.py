@@ -34,7 +34,9 @@ def _axes(n: Normaliser, node: Node, function: Function, scope: Scope) -> Mappin
     inner: dict[str, str] = {}
     sizes = {name: n.size(size, scope) for name, size in node.attr("sizes")}
     for leaf, arg in zip(function.inputs, node.args, strict=False):
-        inner.update(zip(leaf.type.axes, (scope.axes.get(a, a) for a in arg.type.axes), strict=False))
+        inner.update(
+            zip(leaf.type.axes, (scope.axes.get(a, a) for a in arg.type.axes), strict=False)
+        )
     for output, kind in zip(function.outputs, node.attr("results"), strict=True):
         for mine, theirs in zip(output.type.axes, kind.axes, strict=True):
             inner.setdefault(mine, scope.axes.get(theirs, theirs))
@@ -91,7 +93,9 @@ def _kept(n: Normaliser, node: Node, scope: Scope) -> None:
     every = scope.found[node] = Found()
     for body in node.attr("bodies"):
         holes = [
-            n.forms.atom("hole", attrs=(i,), axes=normalise.names(leaf, scope), stream=leaf.type.stream)
+            n.forms.atom(
+                "hole", attrs=(i,), axes=normalise.names(leaf, scope), stream=leaf.type.stream
+            )
             for i, leaf in enumerate(body.inputs[:carried])
         ]
         inner = _turn(n, node, scope, f"{node.attr('path')}.", None, body)

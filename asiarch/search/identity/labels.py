@@ -171,9 +171,11 @@ class Labels:
 
     # -- text --------------------------------------------------------------------------------------
 
-    def text(self) -> str:
+    def text(self) -> tuple[str, tuple[str, ...]]:
+        """The text, and paths of the parameters in the order of their numbers."""
         self.colours()
-        return Walk(self).text()
+        walk = Walk(self)
+        return walk.text(), tuple(self.items[n].attrs[0] for n in walk.params)
 
 
 class Walk:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from asiarch.ir.function import Function, ParamInfo
+from asiarch.ir.function import Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, topological
 from asiarch.ir.size import Size, opaque_parts
 from asiarch.search.identity.forms import Form, Forms, Poly, constant, scaled
@@ -26,8 +26,7 @@ SYMMETRIC = frozenset({"max", "equal"})
 
 @dataclass(slots=True)
 class Found:
-    """What lies in a definition or a call. `states`: leaf -> (value before the first token, update).
-    """
+    """What lies in a definition or a call. `states`: leaf -> (value at first, update)."""
 
     params: list[int] = field(default_factory=list[int])
     states: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
@@ -100,9 +99,7 @@ class Normaliser:
         """Polynomials of the results of a function, and what lies in it."""
         forms, values, found = self.forms, scope.values, Found()
         values.update(zip(function.inputs, args, strict=False))
-        for state in function.states:
-            name = f"{scope.path}{state.leaf.attr('name')}"
-            values[state.leaf] = forms.atom("state", attrs=(name,), axes=names(state.leaf, scope))
+        delayed = self._states(function, scope)
         for param in function.params:
             values[param.leaf] = self._param(param, scope)
             found.params.append(forms.number(values[param.leaf]))
@@ -112,10 +109,34 @@ class Normaliser:
             if node in scope.found:
                 found.take(scope.found[node])
         for state in function.states:
+            if state.leaf in delayed:
+                continue
             pair = (forms.number(values[state.initial]), forms.number(values[state.update]))
             found.states[forms.number(values[state.leaf])] = pair
         found.losses += [forms.number(values[n]) for n in function.losses]
         return [values[n] for n in function.outputs], found
+
+    def _states(self, function: Function, scope: Scope) -> set[Node]:
+        """A form for every state's leaf; those that are delays of another state, and no states."""
+        waiting: list[StateInfo] = []
+        leaves = {s.leaf for s in function.states}
+        for state in function.states:
+            if state.update is not state.leaf and state.update in leaves and _zero(state.initial):
+                waiting.append(state)
+                continue
+            name = f"{scope.path}{state.leaf.attr('name')}"
+            scope.values[state.leaf] = self.forms.atom(
+                "state", attrs=(name,), axes=names(state.leaf, scope)
+            )
+        delayed: set[Node] = set()
+        while waiting:
+            ready = [s for s in waiting if s.update in scope.values]
+            for state in ready or waiting:  # a ring of states that only remember each other is 0
+                before = scope.values.get(state.update, {})
+                scope.values[state.leaf] = self.forms.shifted(before, "delay", (1,))
+                delayed.add(state.leaf)
+            waiting = [s for s in waiting if s.leaf not in delayed]
+        return delayed
 
     def size(self, size: Size, scope: Scope) -> Size:
         return size.substitute(scope.sizes) if scope.sizes else size
@@ -156,7 +177,13 @@ class Normaliser:
         )
         if node.op == "rename":
             before = _mapped(node.args[0].type.axes, scope)
-            attrs = (tuple(p for p in zip(before, _mapped(node.type.axes, scope), strict=True) if p[0] != p[1]),)
+            attrs = (
+                tuple(
+                    p
+                    for p in zip(before, _mapped(node.type.axes, scope), strict=True)
+                    if p[0] != p[1]
+                ),
+            )
         return self.forms.atom(node.op, *found, attrs=attrs, axes=names(node, scope),
                                stream=node.type.stream, truth=node.type.boolean)  # fmt: skip
 
@@ -201,6 +228,10 @@ def _mapped(axes: Sequence[str], scope: Scope) -> tuple[str, ...]:
 
 def names(node: Node, scope: Scope) -> frozenset[str]:
     return frozenset(scope.axes.get(a, a) for a in node.type.axes)
+
+
+def _zero(node: Node) -> bool:
+    return node.op == "size" and node.attr("value") == Size.of(0)
 
 
 # -- rules -----------------------------------------------------------------------------------------
@@ -255,7 +286,7 @@ def _div(n: Normaliser, node: Node, scope: Scope) -> Poly:
 def _pow(n: Normaliser, node: Node, scope: Scope) -> Poly:
     base, power = n.operands(node, scope)
     times = constant(power)
-    if times not in POWERS:
+    if times is None or times not in POWERS:
         return n.generic(node, scope)
     out = base
     for _ in range(int(times) - 1):
@@ -265,7 +296,9 @@ def _pow(n: Normaliser, node: Node, scope: Scope) -> Poly:
 
 @_rule("contract")
 def _contract(n: Normaliser, node: Node, scope: Scope) -> Poly:
-    return n.forms.summed(n.forms.product(*n.operands(node, scope)), _over(node, scope), _counter(n))
+    return n.forms.summed(
+        n.forms.product(*n.operands(node, scope)), _over(node, scope), _counter(n)
+    )
 
 
 @_rule("sum")
@@ -305,14 +338,18 @@ def _less_equal(n: Normaliser, node: Node, scope: Scope) -> Poly:
 def _compared(n: Normaliser, node: Node, scope: Scope, a: Poly, b: Poly) -> Poly:
     """0 < a - b."""
     kid = n.forms.number(n.forms.add(a, b, -1))
-    return n.forms.atom("positive", kid, axes=names(node, scope), stream=node.type.stream, truth=True)
+    return n.forms.atom(
+        "positive", kid, axes=names(node, scope), stream=node.type.stream, truth=True
+    )
 
 
 @_rule("equal", "not_equal")
 def _equal(n: Normaliser, node: Node, scope: Scope) -> Poly:
     a, b = n.operands(node, scope)
     kids = sorted(n.forms.number(p) for p in (n.forms.add(a, b, -1), n.forms.add(b, a, -1)))
-    same = n.forms.atom("equal", *kids, axes=names(node, scope), stream=node.type.stream, truth=True)
+    same = n.forms.atom(
+        "equal", *kids, axes=names(node, scope), stream=node.type.stream, truth=True
+    )
     return same if node.op == "equal" else n.forms.add({(): 1}, same, -1)
 
 
@@ -333,7 +370,9 @@ def _maximum(n: Normaliser, node: Node, scope: Scope) -> Poly:
     sign = -1 if node.op == "minimum" else 1
     parts = n.operands(node, scope) + ([{}] if node.op == "relu" else [])
     kids = sorted(n.forms.number(scaled(p, sign)) for p in parts)
-    return scaled(n.forms.atom("max", *kids, axes=names(node, scope), stream=node.type.stream), sign)
+    return scaled(
+        n.forms.atom("max", *kids, axes=names(node, scope), stream=node.type.stream), sign
+    )
 
 
 @_rule("select")
@@ -355,6 +394,11 @@ def _pick(n: Normaliser, node: Node, scope: Scope) -> Poly:
     base = node.args[0]
     while base.op == "order":
         base = base.args[0]
-    if index is not None and base.op == "stack" and base.attr("axis") == node.attr("axis") and index < len(base.args):
+    if (
+        index is not None
+        and base.op == "stack"
+        and base.attr("axis") == node.attr("axis")
+        and index < len(base.args)
+    ):
         return scope.values[base.args[index]]
     return n.generic(node, scope)
