@@ -1,0 +1,273 @@
+"""What a report shows, as plain data: made from a store by `collect`, or by hand in a notebook.
+
+An effect is a paired difference to the baseline of the same batch, in the unit that `Asked` names,
+and is positive where the candidate is better. A number that was not measured is `nan`, a text that
+is not known is empty. Nothing here computes; nothing here knows a store.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+PANEL, NULL = "panel", "null"
+SELECTION, CONFIRMATION = "selection", "confirmation"
+CLASSES = ("cognition", "experience", "original")
+TIERS = ("T0a", "T0b", "T1", "T2", "T3", "C")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its interval, of `level` in all figures of one report."""
+
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def known(self) -> bool:
+        return math.isfinite(self.value)
+
+    @property
+    def bounded(self) -> bool:
+        return self.known and math.isfinite(self.low) and math.isfinite(self.high)
+
+
+UNKNOWN = Estimate()
+
+
+def _texts() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for, of which machine, by which code.
+
+    `claims`: whether the protocol allows any. `budget`, `spent`, `machine`, `versions`: name to
+    text, shown as they are. Dates are texts, so that one store gives one page.
+    """
+
+    title: str = "search"
+    protocol: str = ""
+    protocol_hash: str = ""
+    claims: bool = False
+    metric: str = "area under the training loss"
+    unit: str = "nats"
+    level: float = 0.95
+    tasks: tuple[str, ...] = ()
+    baseline: str = ""
+    seed: str = ""
+    command: str = ""
+    started: str = ""
+    ended: str = ""
+    code: str = ""
+    budget: Mapping[str, str] = field(default_factory=_texts)
+    spent: Mapping[str, str] = field(default_factory=_texts)
+    machine: Mapping[str, str] = field(default_factory=_texts)
+    versions: Mapping[str, str] = field(default_factory=_texts)
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One edit of a parent; `source` is one of `CLASSES`, `cites` the ids that it used."""
+
+    operator: str
+    where: str = ""
+    what: str = ""
+    source: str = ""
+    cites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One task's effect on one kind of seeds. `shrunk` is the posterior mean, `p` Holm's."""
+
+    task: str
+    stage: str
+    seeds: int
+    estimate: Estimate
+    shrunk: float = math.nan
+    p: float = math.nan
+    baseline: str = ""
+    learning_rate: float = math.nan
+    edge: bool = False  # the best learning rate is the grid's first or last
+    solved: Estimate = UNKNOWN  # P(solved)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Mean training losses at equal distances over `steps` steps."""
+
+    task: str
+    seed: str
+    losses: tuple[float, ...]
+    steps: int = 0
+    baseline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What a candidate is near to: its distance in IR space, and what is said of it."""
+
+    name: str
+    distance: float = math.nan
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A program with all that is known of it. `id` is the hash of its canonical IR.
+
+    reached: the last tier that it entered. reason: why it was turned away there, empty if it was
+    not; message: in words. overall: the effect that it is ranked by, pooled over tasks, on
+    selection seeds; confirmed: the same on confirmation seeds. claim: it passed confirmation.
+    flops and state are per token and in floats; seconds per token.
+    """
+
+    id: str
+    name: str
+    text: str = ""
+    op: str = ""
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    arm: str = ""
+    order: int = 0
+    parents: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    reached: str = ""
+    reason: str = ""
+    message: str = ""
+    niche: Mapping[str, str] = field(default_factory=_texts)
+    near: tuple[Near, ...] = ()
+    ledger: tuple[tuple[str, str, str], ...] = ()  # claim, verdict, by
+    facts: Mapping[str, str] = field(default_factory=_texts)
+    overall: Estimate = UNKNOWN
+    shrunk: float = math.nan
+    confirmed: Estimate = UNKNOWN
+    claim: bool = False
+    seeds: int = 0
+    effects: tuple[Effect, ...] = ()
+    parameters: float = math.nan
+    flops: float = math.nan
+    state: float = math.nan
+    seconds: float = math.nan
+    curves: tuple[Curve, ...] = ()
+    code: str = ""
+    graph: str = ""  # an SVG of asiarch.draw
+    audit: tuple[str, ...] = ()  # what was tried on a surprisingly good one, with what came out
+    note: str = ""
+
+    @property
+    def panel(self) -> bool:
+        return self.arm == PANEL
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """What the protocol could see. `detectable`: the effect found with probability `power`.
+
+    error: the measured family-wise error of the whole protocol, under A against A.
+    """
+
+    alpha: float = math.nan
+    seeds: int = 0
+    sigma: float = math.nan  # of one paired difference
+    rho: float = math.nan  # correlation of the pairs
+    power: float = 0.8
+    detectable: float = math.nan
+    error: Estimate = UNKNOWN
+    simulations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A model of N(compute), with its values on the grid of the arm."""
+
+    name: str
+    text: str
+    count: tuple[float, ...] = ()
+    aic: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Discoveries:
+    """N(compute) of one arm: the mean over `runs` with a band, on a grid of all compute spent."""
+
+    arm: str
+    compute: tuple[float, ...]
+    count: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    runs: int = 1
+    fits: tuple[Fit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """What a component brings, by three ways of asking. `lineages`: independent ones."""
+
+    name: str
+    causal: Estimate = UNKNOWN
+    model: Estimate = UNKNOWN
+    lift: Estimate = UNKNOWN
+    lineages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Edits of one group by provenance: counts in the order of `CLASSES`; `others` fit none."""
+
+    group: str
+    counts: tuple[int, int, int]
+    others: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TierPair:
+    """How one tier's ranking of the panel agrees with a later one's (Spearman)."""
+
+    first: str
+    second: str
+    rho: Estimate
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RateCurve:
+    """One operator's score over the grid of learning rates: lower is better."""
+
+    name: str
+    losses: tuple[float, ...]
+    panel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EditEffect:
+    """Paired effects of child against parent, pooled by operator and by what it touched."""
+
+    operator: str
+    what: str
+    count: int
+    lineages: int
+    effect: Estimate = UNKNOWN
+    better: Estimate = UNKNOWN  # the share of children that beat their parent
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """All of one report. Every part may be empty; the page then says that there is none."""
+
+    asked: Asked = field(default_factory=Asked)
+    candidates: tuple[Candidate, ...] = ()
+    power: Power | None = None
+    discoveries: tuple[Discoveries, ...] = ()
+    compute_unit: str = "FLOPs"
+    components: tuple[Component, ...] = ()
+    pareto_question: str = ""  # do few components bring most of the gain: one sentence
+    shares: tuple[Share, ...] = ()
+    tiers: tuple[TierPair, ...] = ()
+    rates: tuple[float, ...] = ()
+    rate_curves: tuple[RateCurve, ...] = ()
+    edit_effects: tuple[EditEffect, ...] = ()

@@ -1,0 +1,167 @@
+"""A candidate's own section: its program, ledger, effects, descent, curves, code and picture."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from asiarch.search.report.data import CONFIRMATION, Asked, Candidate, Edit, Effect
+from asiarch.search.report.figures import training_curves
+from asiarch.search.report.outcome import outcome, reason
+from asiarch.search.report.program import difference, highlighted
+from asiarch.search.report.text import anchor, clean, effect, escape, interval, number
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a section needs of the whole: candidates by id, and where each code is kept."""
+
+    asked: Asked
+    by_id: Mapping[str, Candidate]
+    codes: Mapping[str, int]
+
+
+def folded(c: Candidate, body: str, asked: Asked) -> str:
+    """A section under its line; a link to its anchor opens it."""
+    what = outcome(c, claims=asked.claims)
+    shown = c.confirmed if c.confirmed.known else c.overall
+    head = f"<b><bdi>{escape(c.name)}</bdi></b> <span>{what}</span>"
+    if shown.known:
+        head += f" <span>{escape(interval(shown))} {escape(asked.unit)}</span>"
+    return f'<details class="c" id="{anchor(c.id)}"><summary>{head}</summary>{body}</details>'
+
+
+def inside(c: Candidate, around: Around) -> str:
+    """What stands in the section of a candidate."""
+    return "".join(_parts(c, around))
+
+
+def _parts(c: Candidate, around: Around) -> Iterator[str]:
+    why = reason(c)
+    if why:
+        yield f'<p class="why">Turned away: {escape(why)}.</p>'
+    if c.note:
+        yield f"<p>{escape(c.note)}</p>"
+    yield from (f"<p>Audit: {escape(a)}.</p>" for a in c.audit)
+    yield _facts(c)
+    if c.text:
+        yield f"<pre>{highlighted(c.text)}</pre>"
+    yield from _descent(c, around)
+    yield _ledger(c)
+    yield _effects(c, around.asked)
+    if c.curves:
+        yield f'<div class="wide">{training_curves(c.curves, c.name).svg(alone=False)}</div>'
+    if c.graph:
+        yield _picture(c)
+    if c.id in around.codes:
+        yield (
+            '<details><summary>emitted code</summary><pre class="code" '
+            f'data-code="{around.codes[c.id]}">Shown by the script of this page.</pre></details>'
+        )
+
+
+def _facts(c: Candidate) -> str:
+    sizes = ", ".join(f"{k} = {v}" for k, v in c.sizes.items())
+    near = "; ".join(
+        f"{n.name}{f', {n.label}' if n.label else ''}"
+        f"{f' (distance {number(n.distance)})' if math.isfinite(n.distance) else ''}"
+        for n in c.near
+    )
+    costs = [
+        f"{number(value)} {name}"
+        for name, value in (
+            ("parameters", c.parameters), ("FLOPs per token", c.flops), ("state floats", c.state),
+            ("s per token", c.seconds),
+        )
+        if math.isfinite(value)
+    ]  # fmt: skip
+    facts = {
+        "id": c.id, "arm": c.arm, "op": f"{c.op} with {sizes}" if sizes else c.op,
+        "mechanism": ", ".join(f"{k} {v}" for k, v in c.niche.items()), "near to": near,
+        "costs": ", ".join(costs), **c.facts,
+    }  # fmt: skip
+    return _list((k, v) for k, v in facts.items() if v)
+
+
+def _list(pairs: Iterable[tuple[str, str]]) -> str:
+    rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in pairs)
+    return f"<dl>{rows}</dl>" if rows else ""
+
+
+def _descent(c: Candidate, around: Around) -> Iterator[str]:
+    """Parents as links, each edit, and what changed in the text of the first parent."""
+    if c.parents:
+        links = ", ".join(_link(p, around) for p in c.parents)
+        yield f"<p>From {links}.</p>"
+    if c.edits:
+        yield f"<ul>{''.join(map(_edit, c.edits))}</ul>"
+    parent = next((around.by_id[p] for p in c.parents if p in around.by_id), None)
+    if parent is not None and c.text and parent.text:
+        changed = difference(parent.text, c.text)
+        if changed:
+            yield f"<details open><summary>changed</summary><pre>{changed}</pre></details>"
+
+
+def _link(id: str, around: Around) -> str:
+    known = around.by_id.get(id)
+    if known is None:
+        return f"<code>{escape(id)}</code>"
+    return f'<a href="#{anchor(id)}"><bdi>{escape(known.name)}</bdi></a>'
+
+
+def _edit(edit: Edit) -> str:
+    """`replace gate: none to silu (cognition: card-17)`."""
+    source = ": ".join(t for t in (edit.source, ", ".join(edit.cites)) if t)
+    said = f"{edit.operator} {edit.where}".strip() + (f": {edit.what}" if edit.what else "")
+    return f"<li>{escape(said)}{f' ({escape(source)})' if source else ''}</li>"
+
+
+def _ledger(c: Candidate) -> str:
+    rows = "".join(
+        f"<tr><td><code>{escape(claim)}</code></td><td>{escape(verdict)}</td><td>{escape(by)}</td></tr>"
+        for claim, verdict, by in c.ledger
+    )
+    if not rows:
+        return ""
+    return f"<table><caption>Ledger</caption><tbody>{rows}</tbody></table>"
+
+
+HEADS = ("task", "seeds", "effect", "shrunk", "Holm's p", "P(solved)", "learning rate")
+
+
+def _effects(c: Candidate, asked: Asked) -> str:
+    if not c.effects:
+        return ""
+    heads = "".join(f'<th scope="col">{escape(h)}</th>' for h in HEADS)
+    return (
+        f'<div class="wide"><table><caption>Effects, {escape(asked.unit)} better than the baseline'
+        f"</caption><thead><tr>{heads}</tr></thead>"
+        f"<tbody>{''.join(map(_effect, c.effects))}</tbody></table></div>"
+    )
+
+
+def _effect(e: Effect) -> str:
+    stage = "fresh" if e.stage == CONFIRMATION else "selection"
+    rate = number(e.learning_rate) + (", edge" if e.edge else "")
+    cells = (
+        f"{e.seeds} {stage}", interval(e.estimate), effect(e.shrunk), number(e.p),
+        interval(e.solved, sign=False), rate,
+    )  # fmt: skip
+    row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+    return f'<tr><th scope="row">{escape(e.task)}</th>{row}</tr>'
+
+
+def _picture(c: Candidate) -> str:
+    """As an image: nothing in it can act, and its style is its own."""
+    data = base64.b64encode(clean_svg(c.graph).encode("utf-8", "replace")).decode("ascii")
+    alt = f"Graph of {c.name}: equations as boxes, states rounded, dashed arrows to the next token"
+    return (
+        '<details><summary>graph</summary><div class="wide">'
+        f'<img alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}"></div></details>'
+    )
+
+
+def clean_svg(text: str) -> str:
+    return "\n".join(clean(line) for line in text.splitlines())

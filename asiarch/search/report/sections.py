@@ -1,0 +1,124 @@
+"""The figures of a report in the order of reading, each with one sentence on what to see in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from asiarch.search.report.canvas import Figure
+from asiarch.search.report.data import NULL, ReportData
+from asiarch.search.report.figures import (
+    attribution,
+    discovery,
+    failures,
+    forest,
+    learning_rates,
+    lineage,
+    niche_map,
+    pareto,
+    provenance,
+    tier_agreement,
+)
+from asiarch.search.report.figures.discovery import WITHOUT
+from asiarch.search.report.figures.learning_rates import at_edge
+from asiarch.search.report.figures.tiers import gates
+from asiarch.search.report.text import count
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, its figures, and a sentence."""
+
+    id: str
+    heading: str
+    figures: tuple[Figure, ...]
+    caption: str
+
+
+def sections(data: ReportData) -> Iterator[Section]:
+    """Every figure but the curves, which are each candidate's, and the table of edits."""
+    asked, rows = data.asked, data.candidates
+    yield Section("effects", "Effects", (forest(rows, asked),), _effects(data))
+    yield Section(
+        "costs", "Effects and costs",
+        tuple(pareto(rows, cost, asked) for cost in ("flops", "state", "seconds")),
+        "Look for marks up and to the left: the line joins operators that none beats in both; "
+        "the null arm shows how high luck reaches.",
+    )  # fmt: skip
+    yield Section(
+        "lineage", "Lineage", (lineage(rows, asked),),
+        "Read down a branch: each row is a child of the one that it hangs from, and the mark to "
+        "the right says what the edit did.",
+    )  # fmt: skip
+    yield Section(
+        "niches", "Mechanisms", (niche_map(rows, asked),),
+        "Each cell is a mechanism with its best effect and how many of the tried were measured; "
+        "the best of many is flattered more than the best of few.",
+    )  # fmt: skip
+    yield Section(
+        "discoveries", "Discoveries against compute",
+        (discovery(data.discoveries, data.compute_unit),), _discoveries(data),
+    )  # fmt: skip
+    yield Section(
+        "attribution", "What brings the effect", (attribution(data.components, asked),),
+        "Only deletion retraining is causal: a filled mark there is a component that the winner "
+        f"needs. {data.pareto_question}".strip(),
+    )  # fmt: skip
+    yield Section(
+        "provenance", "Where the edits came from", (provenance(data.shares),),
+        "Here an edit's source is recorded when it is made and checked against what it cites; the "
+        "paper's shares are a language model's labels given afterwards.",
+    )  # fmt: skip
+    yield Section("tiers", "Do cheap tiers rank as dear ones do", (tier_agreement(data.tiers),),
+                  _tiers(data))  # fmt: skip
+    yield Section(
+        "rates", "Learning rates", (learning_rates(data.rates, data.rate_curves, asked),),
+        _rates(data),
+    )  # fmt: skip
+    yield Section(
+        "failures", "What was turned away", (failures(rows),),
+        "What fails early costs little; a failure is a missing value with a reason, never a score.",
+    )  # fmt: skip
+
+
+def pictures(data: ReportData) -> Iterator[Figure]:
+    for section in sections(data):
+        yield from section.figures
+
+
+def _effects(data: ReportData) -> str:
+    confirmed = [c for c in data.candidates if c.confirmed.known and not c.panel]
+    held = sum(c.confirmed.bounded and c.confirmed.low > 0 for c in confirmed)
+    start = (
+        f"{held} of {count(len(confirmed), 'operator')} measured on fresh seeds stayed above the "
+        "baseline; open"
+        if confirmed
+        else "Nothing was measured on fresh seeds; open"
+    )
+    return f"{start} marks are on the seeds that chose them, and flatter the chosen."
+
+
+def _discoveries(data: ReportData) -> str:
+    if not any(a.arm == NULL for a in data.discoveries):
+        return WITHOUT
+    return (
+        "An arm says something where it leaves the null arm's line and band; a constant rate of "
+        "passes is a straight line too."
+    )
+
+
+def _tiers(data: ReportData) -> str:
+    bad = [f"{p.first} for {p.second}" for p in data.tiers if not gates(p)]
+    if not data.tiers:
+        return "Nothing was compared, so no tier is known to be a fair gate."
+    if bad:
+        return f"The interval of {', '.join(bad)} holds zero: it must not decide who goes on."
+    return "Every interval excludes zero: each tier may decide who goes on."
+
+
+def _rates(data: ReportData) -> str:
+    edge = sum(map(at_edge, data.rate_curves))
+    return (
+        f"{edge} of {count(len(data.rate_curves), 'operator')} did best at an edge of the grid; "
+        "for those a better rate may lie outside of it."
+    )
