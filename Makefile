@@ -104,5 +104,5 @@ $(TORCH_STAMP): | $(VENV)/.python
 $(VENV)/.ready: $(TORCH_STAMP) constraints.txt pyproject.toml setup.py
 	@echo "environment: asiarch, tests and tools at the versions of constraints.txt"
 	@$(PIP) -c constraints.txt setuptools
-	@$(PIP) -c constraints.txt --no-build-isolation -e '.[torch,dev]'
+	@$(PIP) -c constraints.txt --no-build-isolation -e '.[torch,search,dev]'
 	@touch $@

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from asiarch.search.stats.confirm import LEAST
 from asiarch.search.stats.looks import Spending
@@ -64,7 +64,9 @@ class Protocol:
         if self.confirm_seeds and not self.claim_tasks:
             raise ValueError("a protocol that confirms says on which tasks: claim_tasks")
         if not 0 < self.alpha < 1 or not self.tiers or len(set(self.panel)) != len(self.panel):
-            raise ValueError("a protocol needs alpha in (0, 1), a tier, and a panel without repeats")
+            raise ValueError(
+                "a protocol needs alpha in (0, 1), a tier, and a panel without repeats"
+            )
 
     @property
     def claims(self) -> bool:
@@ -83,16 +85,17 @@ class Protocol:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Protocol:
         """The inverse of `to_json`. Raises TypeError for a field that it does not know."""
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        fields["tiers"] = tuple(
-            Tier(**{k: tuple(v) if isinstance(v, list) else v for k, v in tier.items()})
-            for tier in data["tiers"]
-        )
+        fields = _tuples(data)
+        fields["tiers"] = tuple(Tier(**_tuples(tier)) for tier in data["tiers"])
         return cls(**fields)
 
     def named(self, name: str, **changes: Any) -> Protocol:
         """Another protocol, with another name and another hash."""
         return replace(self, name=name, **changes)
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(cast("list[Any]", v)) if isinstance(v, list) else v for k, v in data.items()}
 
 
 PANEL = (

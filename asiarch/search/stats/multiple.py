@@ -12,10 +12,11 @@ def holm(p: ArrayLike) -> Array:
     """Adjusted p values [..., m] (Holm 1979): a claim stands where its own is at most alpha, and
     the chance of any false claim is then at most alpha, however the tests depend on each other.
     """
-    x = np.asarray(p, dtype=float)
+    x: Array = np.asarray(p, dtype=float)
     order = np.argsort(x, axis=-1, kind="stable")
     m = x.shape[-1]
-    steps = np.take_along_axis(x, order, -1) * (m - np.arange(m))
+    least_first: Array = np.take_along_axis(x, order, -1)
+    steps: Array = least_first * (m - np.arange(m))
     adjusted = np.minimum(np.maximum.accumulate(steps, axis=-1), 1.0)
     out = np.empty_like(x)
     np.put_along_axis(out, order, adjusted, -1)
@@ -26,10 +27,11 @@ def benjamini_hochberg(p: ArrayLike) -> Array:
     """Adjusted p values [..., m] (Benjamini and Hochberg 1995): the expected share of false ones
     among what is listed at q is at most q, for tests that are independent or depend positively.
     """
-    x = np.asarray(p, dtype=float)
+    x: Array = np.asarray(p, dtype=float)
     order = np.argsort(x, axis=-1, kind="stable")
     m = x.shape[-1]
-    steps = np.take_along_axis(x, order, -1) * m / (1 + np.arange(m))
+    least_first: Array = np.take_along_axis(x, order, -1)
+    steps: Array = least_first * m / (1 + np.arange(m))
     adjusted = np.minimum(np.minimum.accumulate(steps[..., ::-1], axis=-1)[..., ::-1], 1.0)
     out = np.empty_like(x)
     np.put_along_axis(out, order, adjusted, -1)

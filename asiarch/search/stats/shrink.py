@@ -38,9 +38,10 @@ class Shrunk:
     def quantile(self, p: float) -> Array:
         """The posterior quantile, by bisection."""
         weight, mean, sd = self.mixture
-        low, high = (mean - 9 * sd).min(-1), (mean + 9 * sd).max(-1)
+        low: Array = (mean - 9 * sd).min(-1)
+        high: Array = (mean + 9 * sd).max(-1)
         for _ in range(45):
-            middle = (low + high) / 2
+            middle: Array = (low + high) / 2
             left = (weight * _normal(middle[..., None], mean, sd)).sum(-1) < p
             low, high = np.where(left, middle, low), np.where(left, high, middle)
         return (low + high) / 2
@@ -86,9 +87,7 @@ def _normal(x: ArrayLike, mean: Array, sd: Array) -> Array:
     return np.where(sd > 0, normal_cdf(gap / np.where(sd > 0, sd, 1.0)), at_once)
 
 
-def _summary(
-    weight: Array, mean: Array, variance: Array, centre: Array, spread: Array
-) -> Shrunk:
+def _summary(weight: Array, mean: Array, variance: Array, centre: Array, spread: Array) -> Shrunk:
     first = (weight * mean).sum(-1)
     second = (weight * (variance + mean**2)).sum(-1) - first**2
     return Shrunk(first, np.sqrt(np.maximum(second, 0)), centre, spread,
