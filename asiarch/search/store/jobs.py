@@ -98,6 +98,8 @@ class Jobs:
         `kinds` and `run` narrow the choice. The lease ends after `seconds` without a heartbeat;
         leases of others that have expired are taken from them first.
         """
+        if not self._worth_the_lock():
+            return None
         with self.db.transaction():
             now = self.events.clock()
             self._sweep(now)
@@ -116,6 +118,17 @@ class Jobs:
             lease = Lease(uuid.uuid4().hex, head[3], jobs, now + seconds)
             self._take(lease, owner, now)
             return lease
+
+    def _worth_the_lock(self) -> bool:
+        """Whether anything may be leased now: idle workers ask often, and need not write."""
+        now = self.events.clock()
+        return bool(
+            self.db.row(
+                "SELECT 1 WHERE EXISTS (SELECT 1 FROM queue WHERE state = 'queued' AND ready <= ?)"
+                " OR EXISTS (SELECT 1 FROM leases WHERE expires <= ?)",
+                (now, now),
+            )
+        )
 
     def _members(self, head: Row, now: float, width: int) -> tuple[Job, ...]:
         key, group, alone, run, kind = head
@@ -220,7 +233,9 @@ class Jobs:
             self.budgets.settle(lease.run, lease.token, amounts)
             for key, outcome in zip(lease.keys, outcomes, strict=True):
                 if outcome.reason == "infra":
-                    self._again(key, str(outcome.values.get("message", "")), attempts=1)
+                    # Alone from now on: of a group, one may have brought down all.
+                    message = str(outcome.values.get("message", ""))
+                    self._again(key, message, attempts=1, alone=True)
                 else:
                     self._finish(lease, key, outcome, owner)
             self._drop(lease.token)
@@ -250,12 +265,19 @@ class Jobs:
 
     def reclaim(self, dead: Callable[[str], bool]) -> int:
         """Takes leases from owners that are known to be dead; returns how many."""
+        owners = [owner for (owner,) in self.db.rows("SELECT DISTINCT owner FROM leases")]
+        gone = [owner for owner in owners if dead(owner)]
+        if not gone:
+            return 0
         with self.db.transaction():
-            rows = self.db.rows("SELECT token, owner, run, used FROM leases")
-            gone = [row for row in rows if dead(row[1])]
-            for row in gone:
+            rows = self.db.rows(
+                "SELECT token, owner, run, used FROM leases"
+                " WHERE owner IN (SELECT value FROM json_each(?))",
+                (_listed(gone),),
+            )
+            for row in rows:
                 self._lose(row)
-            return len(gone)
+            return len(rows)
 
     def retry(self, run: str | None = None) -> int:
         """Queues again what failed for the reason `infra`, as far as budgets allow."""

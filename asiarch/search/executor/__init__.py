@@ -1,0 +1,16 @@
+"""Executors run jobs and know no store; a worker stands between the two."""
+
+from asiarch.search.executor.local import LocalProcesses
+from asiarch.search.executor.protocol import Batch, Executor, ExecutorError, Kind, Limits, Report
+from asiarch.search.executor.worker import Worker
+
+__all__ = [
+    "Batch",
+    "Executor",
+    "ExecutorError",
+    "Kind",
+    "Limits",
+    "LocalProcesses",
+    "Report",
+    "Worker",
+]

@@ -1,0 +1,201 @@
+"""The nursery: a process that has imported what jobs need, forks a child for each batch, and
+watches it.
+
+A fork takes milliseconds where the import of torch takes a second. It has one thread and runs
+nothing itself, so a fork is safe; it never opens the store. It kills a child that goes over a
+limit, with its process group and whatever left the group. When its worker dies (the end of its
+standard input), it kills its children and ends.
+
+Messages are lines of JSON. In: {"run": id, "folder", "entry", "limits", "seconds"}, {"kill": id}.
+Out: {"ready": true}, {"used": id, "cpu", "wall"}, and for each batch
+{"ended": id, "status", "signal", "over", "cpu", "wall"}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from asiarch.search.executor.child import run_child
+from asiarch.search.executor.processes import (
+    adopt_orphans,
+    children,
+    exact_memory,
+    kill_group,
+    kill_tree,
+    usage,
+)
+from asiarch.search.executor.protocol import Limits
+
+WATCH = 0.2
+TELL = 1.0
+
+
+@dataclass(slots=True)
+class Child:
+    """A running batch."""
+
+    id: str
+    limits: Limits
+    seconds: float
+    began: float
+    over: str = ""
+    told: float = 0.0
+    cpu: float = 0.0
+
+
+class Nursery:
+    """The loop of the nursery process."""
+
+    def __init__(self, orders: int, answers: int) -> None:
+        self.orders, self.answers = orders, answers
+        # Children read `life`; only this process can write to it, and never does.
+        self.life, self._alive = os.pipe()
+        self._wakeup, self._ring = os.pipe()
+        self._running: dict[int, Child] = {}
+        self._unread = b""
+
+    def run(self) -> None:
+        """Works until the end of the orders."""
+        os.set_blocking(self._ring, False)
+        os.set_blocking(self._wakeup, False)
+        signal.signal(signal.SIGCHLD, _ring)
+        signal.set_wakeup_fd(self._ring, warn_on_full_buffer=False)
+        adopt_orphans()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.orders, selectors.EVENT_READ)
+            selector.register(self._wakeup, selectors.EVENT_READ)
+            self._tell(ready=True)
+            watched = 0.0
+            while True:
+                ready = {key.fd for key, _ in selector.select(WATCH if self._running else None)}
+                if self._wakeup in ready:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(self._wakeup, 4096)
+                if self.orders in ready and not self._obey():
+                    break
+                self._reap()
+                if time.monotonic() - watched >= WATCH:
+                    watched = time.monotonic()
+                    self._watch()
+        for pid in self._running:
+            kill_tree(pid)
+        self._kill_strays(everything=True)
+
+    def _obey(self) -> bool:
+        read = os.read(self.orders, 1 << 16)
+        if not read:
+            return False
+        *lines, self._unread = (self._unread + read).split(b"\n")
+        for line in lines:
+            order: dict[str, Any] = json.loads(line)
+            if "run" in order:
+                self._start(order)
+            else:
+                for pid, child in self._running.items():
+                    if child.id == order["kill"]:
+                        child.over = "cancelled"
+                        kill_tree(pid)
+        return True
+
+    def _start(self, order: dict[str, Any]) -> None:
+        limits = Limits(**order["limits"])
+        pid = os.fork()
+        if pid == 0:
+            os.close(self._alive)
+            run_child(Path(order["folder"]), order["entry"], limits, order["seconds"], self.life)
+        self._running[pid] = Child(order["run"], limits, order["seconds"], time.monotonic())
+
+    def _reap(self) -> None:
+        for pid in list(self._running):
+            # What the child started is ended first, while its group cannot be another's.
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                continue
+            kill_tree(pid)
+            _, status, used = os.wait4(pid, 0)
+            child = self._running.pop(pid)
+            self._kill_strays()
+            code = os.waitstatus_to_exitcode(status)
+            self._tell(
+                ended=child.id,
+                status=max(code, 0),
+                signal=max(-code, 0),
+                over=child.over,
+                cpu=max(child.cpu, used.ru_utime + used.ru_stime),
+                wall=time.monotonic() - child.began,
+            )
+
+    def _kill_strays(self, *, everything: bool = False) -> None:
+        """Ends what a child left behind outside of its group: it has become ours."""
+        for _ in range(100):
+            strays = [
+                pid for pid in children(os.getpid()) if everything or pid not in self._running
+            ]
+            if not strays:
+                return
+            for pid in strays:
+                kill_tree(pid)
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, 0)
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        for pid, child in self._running.items():
+            used = usage(pid)
+            child.cpu = max(child.cpu, used.cpu)
+            if now - child.began > child.seconds:
+                child.over = child.over or "time"
+            elif used.processes > child.limits.processes:
+                child.over = child.over or "processes"
+            elif used.memory > child.limits.memory and exact_memory(pid) > child.limits.memory:
+                child.over = child.over or "memory"
+            if child.over:
+                kill_tree(pid)
+            elif now - child.told > TELL:
+                child.told = now
+                self._tell(used=child.id, cpu=child.cpu, wall=now - child.began)
+
+    def _tell(self, **answer: Any) -> None:
+        line = json.dumps(answer).encode() + b"\n"
+        try:
+            while line:
+                line = line[os.write(self.answers, line) :]
+        except BrokenPipeError:
+            # The worker is dead; the end of the orders says so, too.
+            for pid in self._running:
+                kill_group(pid)
+
+
+def _ring(number: int, frame: FrameType | None) -> None:
+    """Python writes the signal's number to the wake-up pipe; nothing else is to be done."""
+
+
+def main(preload: Sequence[str]) -> None:
+    """Imports modules, then works for the process at the other end of stdin and stdout."""
+    orders, answers = os.dup(0), os.dup(1)
+    # What imports print must not be taken for messages.
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    for name in preload:
+        importlib.import_module(name)
+    gc.collect()
+    # Pages that the collector does not touch stay shared with the children.
+    gc.freeze()
+    Nursery(orders, answers).run()
+    sys.stderr.flush()
+    os._exit(0)
