@@ -7,7 +7,7 @@ from dataclasses import replace
 from asiarch.fuzz.attention import draw_attend
 from asiarch.fuzz.draw import Draw, Signature
 from asiarch.fuzz.recurrences import draw_state
-from asiarch.fuzz.term import Term
+from asiarch.fuzz.term import Term, product
 
 KINDS = {
     "equation": 2.0,
@@ -19,6 +19,7 @@ KINDS = {
     "branch": 0.5,
     "loss": 0.4,
     "shadow": 0.3,
+    "order": 0.25,
 }
 
 
@@ -47,6 +48,8 @@ def draw_body(d: Draw, count: int, nested: bool = False) -> None:
                 _branch(d)
             case "loss":
                 _loss(d)
+            case "order":
+                _order(d)
             case _:
                 _shadow(d)
 
@@ -59,6 +62,18 @@ def any_axes(d: Draw) -> tuple[str, ...]:
     for _ in range(count):
         chosen.append(d.some([a for a in axes if a not in chosen]))
     return tuple(chosen)
+
+
+def _order(d: Draw) -> None:
+    """Two values over the same four axes that stand in different orders."""
+    axes = d.rng.sample(list(d.sizes), min(4, len(d.sizes)))
+    first = d.bind(d.adapted(d.some(d.streams()), tuple(axes)))
+    other = [*first.axes]
+    if d.chance(0.5):
+        d.rng.shuffle(other)
+    else:  # pairs exchanged, as a transposition of all but the leading axes has it
+        other = [a for n in range(0, len(other), 2) for a in other[n : n + 2][::-1]]
+    d.bind(product(first, d.param(tuple(other))))
 
 
 def draw_call(d: Draw, signature: Signature | None = None) -> None:

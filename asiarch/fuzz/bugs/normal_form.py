@@ -39,7 +39,7 @@ NORMAL_FORM = (
     Bug("one_erase_is_enough", "lost term", "ir/normal.py",
         "if all(len(erase_pairs(f, sides.keys)) <= 1 for f in self.forms):",
         "if all(len(erase_pairs(f, sides.keys)) <= 2 for f in self.forms):"),
-    Bug("keys_in_any_order", "swapped operand", "ir/normal.py",
-        "return tuple(a for a in self.axes if a in wanted) +",
-        "return tuple(a for a in self.axes[::-1] if a in wanted) +"),
+    Bug("erase_terms_read_anywhere", "lost condition", "ir/normal.py",
+        'if any(self._side(u, sides) != "keys" for u in self.uses):',
+        'if all(self._side(u, sides) != "keys" for u in self.uses):'),
 )  # fmt: skip
