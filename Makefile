@@ -80,6 +80,7 @@ tables: env ## the parser's tables, after a change of the grammar
 oracles: env ## optional packages that tests and benchmarks compare with, or export to
 	$(PIP) --no-deps -c constraints.txt fla-core einops
 	$(PIP) -c constraints.txt transformers
+	$(PIP) -c constraints.txt jax
 	MAMBA_SKIP_CUDA_BUILD=TRUE MAMBA_FORCE_BUILD=TRUE \
 	  $(PIP) --no-deps --no-build-isolation -c constraints.txt mamba-ssm
 

@@ -7,7 +7,7 @@ import linecache
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import lru_cache
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, cast
 
 from asiarch.elaborate.program import Elaborator, Named, SizesError
 from asiarch.ir.flatten import inlined
@@ -17,7 +17,7 @@ from asiarch.language.diagnostics import SpecError
 from asiarch.language.parser import ParseResult
 from asiarch.language.parser import parse as parse_text
 
-BACKENDS = ("torch", "reference")
+BACKENDS = ("torch", "jax", "reference")
 MOST = 1_000_000  # operations of what is compiled
 
 
@@ -119,21 +119,27 @@ def emit(
     bare: bool = False,
     filename: str = "<text>",
 ) -> str:
-    """A module file that imports torch only. `bare`: forward alone, no states, no packing."""
-    _torch_only(backend, "emit")
-    return _emitted(elaborate(text, op, sizes, filename), chunk, bare).source
+    """A module file that imports its library (`torch` or `jax`) only.
+
+    `bare`, of torch: forward alone, no states, no packing.
+    """
+    if backend not in ("torch", "jax"):
+        raise BackendError(f"emit: backend {backend!r} is not there; use 'torch' or 'jax'")
+    if bare and backend != "torch":
+        raise BackendError(f"emit: backend {backend!r} has no bare form; 'torch' has one")
+    return _emitted(elaborate(text, op, sizes, filename), backend, chunk, bare).source
 
 
-def _torch_only(backend: str, what: str) -> None:
-    if backend != "torch":
-        raise BackendError(f"{what}: backend {backend!r} is not there; use backend='torch'")
-
-
-def _emitted(function: Function, chunk: int | None, bare: bool) -> Any:
+def _emitted(function: Function, backend: str, chunk: int | None, bare: bool = False) -> Any:
     from asiarch.codegen.plan import Unsupported
-    from asiarch.codegen.torch_backend import emit as emit_torch
 
     try:
+        if backend == "jax":
+            from asiarch.codegen.jax_backend import emit as emit_jax
+
+            return emit_jax(function, chunk)
+        from asiarch.codegen.torch_backend import emit as emit_torch
+
         return emit_torch(function, chunk, bare=bare)
     except Unsupported as error:
         raise BackendError(f"`{function.name}`: {error}") from None
@@ -170,7 +176,42 @@ def compile(
 
         module = Reference(flat, values)
         return _described(module, text, function, filename, {"backend": "reference"})
-    return _torch_module(text, function, values, chunk, dtype, device, filename)
+    made = _jax_module if backend == "jax" else _torch_module
+    return made(text, function, values, chunk, dtype, device, filename)
+
+
+def _jax_module(
+    text: str,
+    function: Function,
+    values: Mapping[str, Any],
+    chunk: int | None,
+    dtype: str,
+    device: str,
+    filename: str,
+) -> Any:
+    try:
+        import jax
+    except ImportError:
+        raise BackendError("backend 'jax' needs jax: pip install 'asiarch[jax]'") from None
+    from asiarch.codegen.jax_program import JaxProgram
+
+    emitted = _emitted(function, "jax", chunk)
+    names = namespace(emitted.source, emitted.entry)
+    try:
+        place = cast("Any", jax).devices(device)[0]
+    except RuntimeError:
+        raise BackendError(f"jax has no device {device!r} here") from None
+    module = JaxProgram(function, names, values, dtype, place)
+    module.emitted_source = emitted.source
+    return _described(module, text, function, filename, _schedule(emitted, "jax"))
+
+
+def _schedule(emitted: Any, backend: str) -> dict[str, Any]:
+    chosen = {
+        f"{cls}.{r.states[0].name}": {"class": r.cls, "kernel": r.kernel, "note": r.note}
+        for cls, r in emitted.recurrences()
+    }
+    return {"backend": backend, "recurrences": chosen, "attends": dict(emitted.attends())}
 
 
 def _torch_module(
@@ -191,18 +232,13 @@ def _torch_module(
     kind = getattr(torch, dtype, None)
     if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
         raise ValueError(f"dtype {dtype!r} is no floating-point type of torch")
-    emitted = _emitted(function, chunk, bare=False)
+    emitted = _emitted(function, "torch", chunk)
     module = load_source(emitted.source, emitted.entry)
     state = {path: torch.from_numpy(value.copy()) for path, value in values.items()}
     module = module.to(device=device, dtype=kind)
     module.load_state_dict(state)
     module.emitted_source = emitted.source
-    schedule = {
-        f"{cls}.{r.states[0].name}": {"class": r.cls, "kernel": r.kernel, "note": r.note}
-        for cls, r in emitted.recurrences()
-    }
-    chosen = {"backend": "torch", "recurrences": schedule, "attends": dict(emitted.attends())}
-    return _described(module, text, function, filename, chosen)
+    return _described(module, text, function, filename, _schedule(emitted, "torch"))
 
 
 def load_source(source: str, entry: str) -> Any:

@@ -74,6 +74,8 @@ def print_attend(module: ForwardWriter, node: Node) -> None:
     """The block function, the keys with their caches, and the call."""
     body = Body.of(module, node)
     low, early, ahead = reach(node)
+    if early and not module.say.openings:
+        low, early = None, 0
     suffix = variant(module, node)
     print_weigh(module, body)
     if module.bare:
@@ -132,7 +134,7 @@ def print_weigh(module: ForwardWriter, body: Body) -> None:
     w, names = module.writer, Names(set(module.names.taken))
     flat = module.plan.function
     locals_ = [names.fresh(n if n not in ("t", "j") else f"{n}_") for _, n, _ in body.reads]
-    own = module.say.param(flat.params[0].path) if flat.params else "t.double()"
+    own = module.say.param(flat.params[0].path) if flat.params else module.say.ordinal
     like = locals_[0] if locals_ else own
     narrow = Pairs(flat, module.say, like=like, layouts=body.layouts)
     spread = Spread(flat, module.say, like=like)
@@ -144,11 +146,13 @@ def print_weigh(module: ForwardWriter, body: Body) -> None:
     def ready(node: Node, axes: tuple[str, ...]) -> str:
         return (narrow if is_product([node], body.layouts) else spread).ready(node, axes)
 
-    inputs = ", ".join(f"{p}: Tensor" for p in ("t", "j", *locals_))
+    inputs = ", ".join(f"{p}: {module.say.tensor}" for p in ("t", "j", *locals_))
     with w.block(f"def {body.weigh}({inputs}) -> Any:"):
         condition, score, value, *more = body.function.outputs
         axes = score.type.axes
-        weighed = _weighed(body.node.attr("weight"), ready(score, axes))
+        weighed = ready(score, axes)
+        if body.node.attr("weight") in ("sigmoid", "relu2"):
+            weighed = module.say.weight(body.node.attr("weight"), weighed)
         last = ready(value, value.type.axes) if body.wide else _value(narrow, body)
         parts = [weighed, narrow.whole_number(condition).text, last]
         parts += [ready(node, axes) for node in more]
@@ -170,16 +174,6 @@ def _value(narrow: Pairs, body: Body) -> str:
     return narrow.say.expand(narrow.real(value), sizes).text
 
 
-def _weighed(weight: str, score: str) -> str:
-    match weight:
-        case "sigmoid":
-            return f"torch.sigmoid({score})"
-        case "relu2":
-            return f"F.relu({score}).square()"
-        case _:
-            return score
-
-
 def _print_call(
     module: ForwardWriter, body: Body, reached: tuple[int | None, int, int], suffix: str
 ) -> None:
@@ -191,7 +185,10 @@ def _print_call(
         for r in body.attended}  # fmt: skip
     place = module.state_key(f"{hint}.t", module.say.origin)
     name = module.names.fresh("keys")
-    held = "0" if low is not None else _held(body, keys, place)
+    counted = ""
+    if not body.attended and module.say.static:
+        counted = module.state_key(f"{hint}.room", module.zeros("batch", low or 0))
+    held = "0" if low is not None else _held(body, keys, place, counted)
     options = f"{body.numbers}{keep_text(module, body)}"
     options += f", ahead={ahead}" if ahead else ""
     options += f", early={early}" if early else ""
@@ -216,6 +213,9 @@ def _print_call(
         w.line(
             f'after["{key}"] = {name}.cache({text}, state.get("{key}")) if return_state else None'
         )
+    if counted:
+        blank = module.say.full(f"{lead}.shape[:2]", "0", expr.like).text
+        w.line(f'after["{counted}"] = {name}.cache({blank}, state.get("{counted}"))')
     w.line(f'after["{place}"] = positions(state.get("{place}"), rows, {module.say.counting})[1]')
     for line in opened:
         w.line(line)
@@ -241,8 +241,10 @@ def keep_text(module: ForwardWriter, body: Body) -> str:
     return f", keep=partial(chosen, count={count.integer}, block={size})"
 
 
-def _held(body: Body, keys: dict[int, str], place: str) -> str:
+def _held(body: Body, keys: dict[int, str], place: str, counted: str) -> str:
     """How many keys a state holds of each document."""
+    if counted:
+        return f'len(state["{counted}"][0]) if state else 0'
     if not body.attended:  # positions alone are attended to
         return f'int(state["{place}"].max()) if state else 0'
     return f'len(state["{keys[id(body.attended[0][2])]}"][0]) if state else 0'

@@ -121,7 +121,8 @@ def _call(
     for state, key in zip(found.states, keys, strict=True):
         count = f"len({lead})" if module.bare else "rows.count"
         initial = _initial(module, state.leaf, state.initial, count)
-        starts.append(initial if module.bare else f'state.get("{key}", {initial})')
+        alone = module.bare or module.say.apart
+        starts.append(initial if alone else f'state.get("{key}", {initial})')
     starts += attends.starts()
     keys = [*keys, *attends.keys]
     outputs: list[str] = []
@@ -134,16 +135,21 @@ def _call(
         w.line(f"{tuple_of(outputs)} = scan({token})")
         return
     lasts = [f'after["{k}"]' for k in keys]
+    begun = "start"
+    if module.say.apart:
+        given = [f'state.get("{k}")' for k in keys]
+        w.line(f"given = {tuple_of(given)}")
+        begun = "given, start"
     w.line(f"start = {tuple_of(starts)}")
     if not streams:
         streams = [lead]
         w.line(
-            f"{tuple_of(outputs)}, {tuple_of(lasts)} = {scan}(lambda s, _: {cell}(s, ()), start, "
+            f"{tuple_of(outputs)}, {tuple_of(lasts)} = {scan}(lambda s, _: {cell}(s, ()), {begun}, "
             f"({lead},), rows)"
         )
         return
     target = f"{tuple_of(outputs)}, {tuple_of(lasts)}"
-    call = f"{scan}({cell}, start, {tuple_of(streams)}, rows)"
+    call = f"{scan}({cell}, {begun}, {tuple_of(streams)}, rows)"
     if len(f"{target} = {call}") > w.room:
         w.line(f"({target}) = (")
         w.line(f"    {call}")

@@ -91,7 +91,7 @@ class ForwardWriter(ABC):
                 return self.expr.names[leaf].text
         if flat.params:
             return self.expr.names[flat.params[0].leaf].text
-        return "next(self.parameters())"
+        return self.say.some
 
     def _count_uses(self) -> None:
         counts: dict[Node, int] = {}
@@ -303,7 +303,8 @@ class ForwardWriter(ABC):
         """`running(join, x, start, rows)`: the join that the reduction names."""
         which = node.attr("which")
         sizes = "".join(f", {n}" for n in shape)
-        initial = f"zeros(batch{sizes})" if which == "sum" else f"zeros(batch{sizes}) - torch.inf"
+        initial = self.zeros("batch", *shape)
+        initial = initial if which == "sum" else f"{initial} - {self.say.infinity}"
         key = self.state_key(f"{hint}.{which}", initial)
         self.kernels.need(self.say.kernel("running"))
         name = self.names.fresh(hint if hint != node.op else f"running_{which}")
@@ -327,7 +328,7 @@ class ForwardWriter(ABC):
         text = self.expr.of(x).atom
         if which not in ("mean", "sum") or axes:
             raise Unsupported(f"`{which}[time]` in a loss")
-        self.expr.names[node] = Text(f"{text}.{which}(({dims},), keepdim=True)")
+        self.expr.names[node] = Text(f"{text}.{which}(({dims},), {self.say.keeping}=True)")
 
     def _part(self, node: Node) -> None:
         results = [n for n in self.uses if n.op == "result" and n.args[0] is node]

@@ -19,10 +19,8 @@ def fused_text(expr: Expressions, call: Node) -> Text:
     x = call.args[0]
     text = expr.of(x)
     match function.name:
-        case "silu" | "swish":
-            return Text(f"F.silu({text.text})")
-        case "gelu":
-            return Text(f"F.gelu({text.text})")
+        case "silu" | "swish" | "gelu":
+            return expr.say.activation(function.name, text)
         case "l2norm":
             return _l2norm(expr, call, text)
         case "rope":
@@ -70,7 +68,7 @@ def _norm(expr: Expressions, call: Node, text: Text, spelling: str) -> Text:
         params[param.path] = leaf
     eps = "1e-6" if spelling == "rms_norm" else "1e-5"
     plain = x.type.axes[-len(over) :] == over and params["weight"].type.axes == over
-    if plain:
+    if plain and expr.say.norms:
         weights = ", ".join(expr.of(p).text for p in params.values())
         return Text(f"F.{spelling}({text.text}, {expr.sizes(over)}, {weights}, {eps})")
     expr.helpers.add(spelling)

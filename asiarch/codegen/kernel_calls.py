@@ -81,14 +81,37 @@ def _zero(start: Node) -> bool:
     return start.op == "size" and start.attr("value").constant == 0
 
 
-def _carried(module: ForwardWriter, found: Recurrence, state: StateInfo, extra: Axes) -> str:
-    """The given state, else the one that documents start with, for each query that shares it."""
-    start = "" if _zero(state.initial) else f", {initial(module, found, state, 'rows.count')}"
-    text = f'state.get("{state.name}"{start})'
-    if extra:
-        module.expr.helpers.add("repeat_heads")
-        text = f"repeat_heads({text}, {_product(module, extra)})"
-    return text
+def _carried(module: ForwardWriter, found: Recurrence, state: StateInfo, views: Views) -> str:
+    """The given state, or the one that documents start with where kernels do not take it apart."""
+    start = "" if _zero(state.initial) else initial(module, found, state, "rows.count")
+    known = f", {start}" if start and not module.say.apart else ""
+    return views.of(f'state.get("{state.name}"{known})')
+
+
+def _start(module: ForwardWriter, found: Recurrence, state: StateInfo, views: Views) -> str:
+    """The state that documents start with, for kernels that take it apart; empty: zeros."""
+    if _zero(state.initial) or not module.say.apart:
+        return ""
+    return views.of(initial(module, found, state, "rows.count"))
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """A state as a kernel wants it: one for each query that shares it, or transposed."""
+
+    module: ForwardWriter
+    repeated: int = 1
+    swapped: bool = False
+
+    def of(self, text: str) -> str:
+        helpers = self.module.expr.helpers
+        if self.repeated > 1:
+            helpers.add("repeat_heads")
+            text = f"repeat_heads({text}, {self.repeated})"
+        if self.swapped:
+            helpers.add("transposed")
+            text = f"transposed({text})"
+        return text
 
 
 def _product(module: ForwardWriter, axes: Axes) -> int:
@@ -130,7 +153,7 @@ class _Call:
         last = f'after["{self.key}"]' if self.step.first else "_"
         rows = "rows" if len(self.steps) == 1 else f"substeps(rows, {len(self.steps)})"
         chunk = self.step.chunk * -(-len(self.steps) // 2)
-        tail = f"{self._state()}, {rows}, {chunk}"
+        tail = self._tail(rows, chunk)
         call = f"{name}({', '.join(args)}, {tail})"
         if len(self.steps) > 1:
             _spelled(w, f"{output}, {last} = {name}(", [*args, tail])
@@ -153,12 +176,12 @@ class _Call:
         values = {"keys": found.values, "values": found.keys, "whole": found.keys + found.values}
         module.expr.names[self.read.node] = self._view(text, values[self.side])
 
-    def _state(self) -> str:
-        text = _carried(self.module, self.found, self.found.states[0], self.extra)
-        if self.swapped:
-            self.module.expr.helpers.add("transposed")
-            text = f"transposed({text})"
-        return text
+    def _tail(self, rows: str, chunk: int) -> str:
+        module, state = self.module, self.found.states[0]
+        views = Views(module, _product(module, self.extra), self.swapped)
+        start = _start(module, self.found, state, views)
+        given = _carried(module, self.found, state, views)
+        return f"{given}, {rows}, {chunk}{f', start={start}' if start else ''}"
 
     def _kernel(self) -> tuple[str, list[str]]:
         """The kernel's name and its streams."""
@@ -330,7 +353,10 @@ def _tropical(module: ForwardWriter, step: Kernel, form: Tropical) -> None:
     sizes = (found.heads, found.keys, found.values)
     given = [shaped(module, node, sizes) for node in (form.carry, form.other)]
     after, before = (module.names.fresh(n) for n in (state.name, f"{state.name}_before"))
-    args = [*given, _carried(module, found, state, ()), "rows", str(step.chunk)]
+    views = Views(module)
+    args = [*given, _carried(module, found, state, views), "rows", str(step.chunk)]
+    if start := _start(module, found, state, views):
+        args.append(f"start={start}")
     _spelled(module.writer, f'{after}, {before}, after["{state.name}"] = maxplus(', args)
     for node, name in ((state.update, after), (state.leaf, before)):
         read = Read(node, rules.number(1), node is state.leaf, "whole")
@@ -348,6 +374,7 @@ def _coupled(module: ForwardWriter, step: Kernel, form: Coupled) -> None:
     heads, keys, values = found.heads + extra, found.keys, found.values
     matrix = [n for line in form.matrix for n in line]
     inner = keys if any(n is not None and set(n.type.axes) & set(keys) for n in matrix) else ()
+    views = Views(module, _product(module, extra))
 
     def listed(nodes: Sequence[Node | None], *groups: Axes) -> str:
         return _listed([shaped(module, n, groups) for n in nodes])
@@ -358,12 +385,15 @@ def _coupled(module: ForwardWriter, step: Kernel, form: Coupled) -> None:
         listed([row.value for row in form.rows], heads, values),
         listed([row.read for row in form.rows], heads, keys),
         _listed([listed(line, heads, inner) for line in form.matrix]),
-        _listed([_carried(module, found, s, extra) for s in found.states]),
+        _listed([_carried(module, found, s, views) for s in found.states]),
         "rows",
         str(step.chunk),
         _listed([str(row.source) for row in form.rows]),
         str(read.state if read is not None else 0),
     ]
+    starts = [_start(module, found, s, views) or "None" for s in found.states]
+    if set(starts) != {"None"}:
+        args.append(f"start={_listed(starts)}")
     pre = read.pre if read is not None else False
     name = "coupled" + module.kernels.need(module.say.kernel("coupled"), READ_PRE=pre)
     hint = module.plan.function.hints.get(read.node) if read is not None else None

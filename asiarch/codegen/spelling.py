@@ -42,12 +42,38 @@ class Spelling(Protocol):
     """The type of positions in a decode state."""
     origin: str
     """Positions before the first token."""
+    tensor: str
+    """The type of a tensor, as an annotation."""
+    infinity: str
+    keeping: str
+    """The argument that keeps the dimensions of a reduction."""
+    some: str
+    """Any parameter, of a program that has some."""
+    ordinal: str
+    """Positions of a block as numbers, where nothing else says of which type."""
+    apart: bool
+    """Do loops and kernels take the state that is given apart from the one that documents start
+    with?"""
+    openings: bool
+    """Can attention keep a window and a document's first tokens, and nothing between?"""
+    norms: bool
+    """Has the library norms over the last dimensions?"""
+    static: bool
+    """Are shapes fixed before any number is known?"""
 
     def kernel(self, folder: str, variant: str = "") -> str:
         """The file of a kernel."""
         ...
 
     def param(self, path: str) -> str: ...
+
+    def activation(self, name: str, text: Text) -> Text:
+        """`silu` or `gelu`."""
+        ...
+
+    def weight(self, name: str, score: str) -> str:
+        """The weight that a score gives without its neighbours (`sigmoid`, `relu2`)."""
+        ...
 
     def joins(self, which: str) -> str:
         """The function of two tensors that a running reduction repeats."""
@@ -133,12 +159,29 @@ class TorchSpelling:
     documents: str = "cu_seqlens"
     counting: str = "torch.long"
     origin: str = "zeros(batch, dtype=torch.long)"
+    tensor: str = "Tensor"
+    infinity: str = "torch.inf"
+    keeping: str = "keepdim"
+    some: str = "next(self.parameters())"
+    ordinal: str = "t.double()"
+    apart: bool = False
+    openings: bool = True
+    norms: bool = True
+    static: bool = False
 
     def kernel(self, folder: str, variant: str = "") -> str:
         return f"{folder}/{variant or 'torch'}.py"
 
     def param(self, path: str) -> str:
         return member(path)
+
+    def activation(self, name: str, text: Text) -> Text:
+        return Text(f"F.{'gelu' if name == 'gelu' else 'silu'}({text.text})")
+
+    def weight(self, name: str, score: str) -> str:
+        if name == "sigmoid":
+            return f"torch.sigmoid({score})"
+        return f"F.relu({score}).square()"
 
     def joins(self, which: str) -> str:
         return {"sum": "torch.add", "max": "torch.maximum", "logsumexp": "torch.logaddexp"}[which]

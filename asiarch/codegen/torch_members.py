@@ -62,7 +62,7 @@ def _part_member(m: ModuleWriter, tree: dict[str, object], node: Node) -> None:
         return
     chosen: tuple[int, ...] = schedule
     order = [classes[i] for i in chosen]
-    _insert(tree, path, f"nn.ModuleList(part() for part in ({_runs(order)}))")
+    _insert(tree, path, f"nn.ModuleList(part() for part in ({runs(order)}))")
 
 
 def _member(m: ModuleWriter, name: str, held: object) -> None:
@@ -142,7 +142,7 @@ def _nested(held: object) -> str:
     return str(held)
 
 
-def _runs(order: list[str]) -> str:
+def runs(order: list[str]) -> str:
     """[A, A, A, B, A, A, A, B] as text that is short for any length: a repeated period, or runs."""
     for period in range(1, len(order) // 2 + 1):
         if len(order) % period == 0 and order == order[:period] * (len(order) // period):

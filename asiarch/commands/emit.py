@@ -16,8 +16,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--op", metavar="NAME", help="not needed if the file defines one thing")
     add_sizes(parser)
-    parser.add_argument("--backend", default="torch", help="torch (the default)")
-    parser.add_argument("--bare", action="store_true", help="forward alone: no states, no packing")
+    parser.add_argument("--backend", default="torch", help="torch (the default) or jax")
+    parser.add_argument(
+        "--bare", action="store_true", help="torch, forward alone: no states, no packing"
+    )
     parser.add_argument("--chunk", type=int, metavar="C", help="chunk length; chosen without it")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there, not to the terminal")
 

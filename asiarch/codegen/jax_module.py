@@ -1,0 +1,282 @@
+"""One plan as jax functions over a dict of parameters: forward, initial values, initial state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from asiarch.codegen.expressions import Expressions
+from asiarch.codegen.forward import ForwardWriter
+from asiarch.codegen.lookahead import looks_ahead
+from asiarch.codegen.plan import Part, Unsupported, has_params
+from asiarch.codegen.spelling import Text, tuple_of
+from asiarch.codegen.torch_members import runs
+from asiarch.codegen.writer import Writer, wrapped
+from asiarch.ir.function import Function, ParamInfo
+from asiarch.ir.node import Node, topological
+
+TAKEN = frozenset({"params", "segment_ids", "training", "batch", "dtype", "keys", "key", "given",
+                   "start", "last", "before", "layer", "number", "jnp", "jax", "lax", "Array",
+                   "Params", "Training", "apply", "init", "step", "initial_state", "within",
+                   "under", "expand", "flatten", "unflatten"})  # fmt: skip
+
+
+FUNCTIONS = ("apply", "init", "state_of")
+
+
+def trains(function: Function) -> bool:
+    """Is anything in it different in training: dropout, annealing, losses?"""
+    nodes = topological(function.roots())
+    return (
+        bool(function.losses)
+        or any(n.op in ("dropout", "anneal") for n in nodes)
+        or any(trains(f) for _, f in function.children())
+    )
+
+
+@dataclass(slots=True)
+class FunctionWriter(ForwardWriter):
+    """Writes `apply_name(params, *streams, ...)`, `init_name(key)`, `state_of_name(params, batch)`;
+    those of the entry, which has no name, are `apply`, `init`, `initial_state` and `step`.
+    """
+
+    ahead: bool = field(init=False)
+    training: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names.taken.update(TAKEN)
+        bodies = [f for node in self.plan.function.parts for f in _bodies(node)]
+        self.names.taken.update(f"{what}_{self.part(f)}" for f in bodies for what in FUNCTIONS)
+        ForwardWriter.__post_init__(self)
+        self.ahead = looks_ahead(self.plan.function)
+        self.training = trains(self.plan.function)
+        if self.training:
+            self.say.helpers.add("Training")
+
+    def write(self) -> str:
+        body, result = self.body()
+        w = self.writer
+        self._init()
+        self._signature()
+        w.lines += body
+        w.depth = 1
+        if self.ahead:
+            w.line(f"return {result}")
+        else:
+            if len(self.plan.function.outputs) > 1 or not result.isidentifier():
+                w.line(f"out = {result}")
+                result = "out"
+            w.line(f"return ({result}, after) if return_state else {result}")
+        w.depth = 0
+        if not self.ahead:
+            self._blank()
+            self._initial_state()
+            if not self.name:
+                self._blank()
+                self._step()
+        return w.text()
+
+    def _blank(self) -> None:
+        self.writer.line()
+        self.writer.line()
+
+    # -- signature -------------------------------------------------------------------------------
+
+    def _signature(self) -> None:
+        w = self.writer
+        streams = [self.expr.names[i].text for i in self.plan.function.inputs]
+        inputs = ["params: Params", *(f"{s}: Array" for s in streams)]
+        options = ["segment_ids: Any = None"]
+        if not self.ahead:
+            options = ["state: Any = None", *options, "return_state: bool = False"]
+        if self.training:
+            options.append("training: Training | None = None")
+        name = _named("apply", self.name)
+        for line in wrapped(f"def {name}(", [*inputs, *options], ") -> Any:", w.room):
+            w.line(line)
+        w.depth = 1
+        for line in self._doc():
+            w.line(line)
+        w.line("state, after = state or {}, {}" if not self.ahead else "state, after = {}, {}")
+
+    def _doc(self) -> list[str]:
+        flat = self.plan.function
+        streams = ", ".join(
+            f"{self.expr.names[i].text} [{', '.join(['batch', 'time', *i.type.axes])}]"
+            for i in flat.inputs
+            if i.type.stream
+        )
+        results = "; ".join(f"[{', '.join(['batch', 'time', *o.type.axes])}]" for o in flat.outputs)
+        sizes = ", ".join(f"{a} = {s}" for a, s in flat.header.items() if s.integer is not None)
+        text = f'"""{flat.name}: {streams} -> {results}'
+        whole = f'{text}; {sizes}."""' if sizes else f'{text}."""'
+        return [whole] if len(whole) <= 96 else [f"{text}.", "", f"{sizes}.", '"""']
+
+    # -- parts -----------------------------------------------------------------------------------
+
+    def zeros(self, *shape: int | str) -> str:
+        return f"jnp.zeros({tuple_of([str(n) for n in shape])}, dtype)"
+
+    def _options(self, function: Function, state: str) -> str:
+        chosen = ["segment_ids=segment_ids"]
+        if not looks_ahead(function):
+            chosen = [f"state={state}", *chosen, "return_state=True"]
+        if trains(function):
+            chosen.append("training=training")
+        return ", ".join(chosen)
+
+    def call(self, node: Node, left: str, args: list[str]) -> None:
+        path, function = node.attr("path"), node.attr("function")
+        name = self.part(function)
+        self.say.helpers.add("within")
+        options = self._options(function, f'state.get("{path}")')
+        given = f'within(params, "{path}")'
+        call = f"apply_{name}({', '.join([given, *args, options])})"
+        if looks_ahead(function):
+            self.writer.line(f"{left} = {call}")
+            return
+        self.state(path, f"state_of_{name}({given}, batch)")
+        self.writer.line(f'{left}, after["{path}"] = {call}')
+
+    def layers(self, node: Node, left: str, args: list[str]) -> None:
+        w, path, bodies = self.writer, node.attr("path"), node.attr("bodies")
+        self.say.helpers.add("within")
+        ahead = any(looks_ahead(f) for f in bodies)
+        options = self._options(bodies[0], "last")
+        if len({self._options(f, "last") for f in bodies}) > 1:
+            raise Unsupported("layers of which some look ahead or train apart and others do not")
+        given = f'within(params, f"{path}.{{number}}")'
+        every = self._every(node, "apply")
+        if ahead:
+            with w.block(f"for number, layer in enumerate({every}):"):
+                w.line(f"{left} = layer({', '.join([given, *args, options])})")
+            return
+        self.state(path, f"[start({given}, batch) for number, start in "
+                         f"enumerate({self._every(node, 'state_of')})]")  # fmt: skip
+        count = node.attr("count").integer
+        w.line(f'after["{path}"] = []')
+        w.line(f'before = state.get("{path}") or [None] * {count}')
+        head = f"for number, (layer, last) in enumerate(zip({every}, before, strict=True)):"
+        with w.block(head):
+            w.line(f"{left}, last = layer({', '.join([given, *args, options])})")
+            w.line(f'after["{path}"].append(last)')
+
+    def _every(self, node: Node, what: str) -> str:
+        """A function of every layer, as a sequence."""
+        bodies, schedule = node.attr("bodies"), node.attr("schedule")
+        count = node.attr("count").integer
+        names = [_named(what, self.part(f)) for f in bodies]
+        if schedule is None or len(names) == 1:
+            return f"[{names[0]}] * {count}"
+        order: tuple[int, ...] = schedule
+        return f"({runs([names[i] for i in order])})"
+
+    def lose(self, total: str) -> None:
+        with self.writer.block("if training is not None:"):
+            self.writer.line(f"training.losses.append({total})")
+
+    # -- decoding --------------------------------------------------------------------------------
+
+    def _initial_state(self) -> None:
+        w = self.writer
+        name = f"state_of_{self.name}" if self.name else "initial_state"
+        with w.block(f"def {name}(params: Params, batch: int) -> dict[str, Any]:"):
+            w.line('"""The state before the first token."""')
+            if any("dtype)" in text for _, text in self.states):
+                owned = self.plan.function.params or self._parts()
+                like = self.say.some if owned else "jnp.zeros(())"
+                w.line(f"dtype = {like}.dtype")
+            items = [f'"{key}": {text}' for key, text in self.states]
+            for line in wrapped("return {", items, "}", w.room):
+                w.line(line)
+
+    def _step(self) -> None:
+        w, flat = self.writer, self.plan.function
+        streams = [(self.expr.names[i].text, i.type.stream) for i in flat.inputs]
+        inputs = ", ".join(f"{s}: Array" for s, _ in streams)
+        call = ", ".join(f"{s}[:, None]" if stream else s for s, stream in streams)
+        head = f"def step(params: Params, {inputs}, state: Any) -> tuple[Any, Any]:"
+        with w.block(head):
+            w.line('"""One token: streams without their time axis."""')
+            w.line(f"out, state = apply(params, {call}, state=state, return_state=True)")
+            if len(flat.outputs) == 1:
+                w.line("return out[:, 0], state")
+            else:
+                w.line("return tuple(o[:, 0] for o in out), state")
+
+    # -- initial values --------------------------------------------------------------------------
+
+    def _parts(self) -> list[Node]:
+        """Parts that hold parameters, those that nothing reads any more too."""
+        called = [s.node for s in self.plan.steps if isinstance(s, Part)]
+        paths = {n.attr("path") for n in called}
+        every = called + [n for n in self.plan.function.parts if n.attr("path") not in paths]
+        return [n for n in every if any(map(has_params, _bodies(n)))]
+
+    def _init(self) -> None:
+        w, flat, parts = self.writer, self.plan.function, self._parts()
+        name = _named("init", self.name)
+        count = len(flat.params) + sum(
+            1 if n.op == "call" else n.attr("count").integer or 0 for n in parts
+        )
+        with w.block(f"def {name}(key: Array, dtype: Any = jnp.float32) -> Params:"):
+            w.line('"""Initial values of the parameters by path, drawn from `key`."""')
+            if not count:
+                w.line("return {}")
+            else:
+                lines, self.writer = self.writer, Writer(depth=1)
+                self._values(parts)
+                text, self.writer = self.writer.lines, lines
+                if any("next(keys)" in line for line in text):
+                    w.line(f"keys = iter(jax.random.split(key, {count}))")
+                w.line("params: Params = {}")
+                w.lines += text
+                w.line("return params")
+        self._blank()
+
+    def _values(self, parts: list[Node]) -> None:
+        w = self.writer
+        for param in self.plan.function.params:
+            self._initial_value(param)
+        for node in parts:
+            self.say.helpers.add("under")
+            path = node.attr("path")
+            if node.op == "call":
+                name = self.part(node.attr("function"))
+                w.line(f'params |= under("{path}", init_{name}(next(keys), dtype))')
+                continue
+            with w.block(f"for number, layer in enumerate({self._every(node, 'init')}):"):
+                w.line(f'params |= under(f"{path}.{{number}}", layer(next(keys), dtype))')
+
+    def _initial_value(self, param: ParamInfo) -> None:
+        w, initial = self.writer, param.initial
+        target = self.say.param(param.path)
+        shape = self.expr.sizes(param.axes) if param.axes else "()"
+        if initial.op in ("size", "const"):
+            w.line(f"{target} = jnp.full({shape}, {self.expr.of(initial).text}, dtype)")
+            return
+        like = "jnp.zeros((), dtype)"
+        printer = Expressions(self.plan.function, self.say, like=like, special=_no_special)
+        printer.draw_like = shape
+        order = topological([initial])
+        for node in order:
+            shared = sum(a is node for n in order for a in n.args) > 1
+            if shared and node.op not in ("size", "const", "param"):
+                w.line(f"x = {printer.of(node).text}")
+                printer.names[node] = Text("x")
+        value = printer.fit(initial, param.axes).text
+        drawn = initial.op == "draw" and value.startswith("jax.random")
+        w.line(f"{target} = {value}" if drawn else
+               f"{target} = jnp.broadcast_to({value}, {shape}).astype(dtype)")  # fmt: skip
+
+
+def _named(what: str, name: str) -> str:
+    return f"{what}_{name}" if name else what
+
+
+def _no_special(node: Node) -> Text:
+    raise Unsupported(f"the jax backend cannot initialise with `{node.op}`")
+
+
+def _bodies(node: Node) -> Iterator[Function]:
+    yield from (node.attr("function"),) if node.op == "call" else node.attr("bodies")
