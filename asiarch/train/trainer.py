@@ -116,7 +116,7 @@ def train(
     module.train()
     run.progress.start(steps, run.done)
     try:
-        with _repeatable(evaluate.device_of(module)), _interruptible() as interrupted:
+        with repeatable(evaluate.device_of(module)), _interruptible() as interrupted:
             _steps(run, interrupted)
             # Saved before it is measured: a second Ctrl-C loses the measurement alone.
             where = _save(run) if run.out else None
@@ -279,7 +279,7 @@ def _check_settings(settings: Settings, data: Corpus) -> None:
 
 
 @contextmanager
-def _repeatable(device: torch.device) -> Generator[None]:
+def repeatable(device: torch.device) -> Generator[None]:
     """Leaves the caller's random state alone; on the CPU, sums in one order.
 
     Without it `E[ids]` adds its gradients in the order in which threads arrive.

@@ -8,7 +8,9 @@ tokens; here none of them is a key of the row, which would bind it anew by accid
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +55,8 @@ class Mqar:
     def _shape(self, rng: np.random.Generator, part: str) -> Shape:
         if part != "train":
             return dict(self.tests)[part]
-        shares = np.cumsum([share for _, share in self.mixture])
-        return self.mixture[int(np.searchsorted(shares, rng.random() * shares[-1], "right"))][0]
+        shares = list(accumulate(share for _, share in self.mixture))
+        return self.mixture[bisect_right(shares, rng.random() * shares[-1])][0]
 
 
 @dataclass(frozen=True, slots=True)
