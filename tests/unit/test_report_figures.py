@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -338,3 +339,9 @@ def test_a_coordinate_that_is_not_finite_is_refused() -> None:
 def test_a_scale_runs_from_start_to_end() -> None:
     made: Callable[[float], float] = Scale(0, 10, 100, 0)
     assert (made(0), made(5), made(10)) == (100, 50, 0)
+
+
+@pytest.mark.parametrize("name", ["forest", "lineage"])
+def test_pictures_of_the_documents_are_those_of_the_command(name: str) -> None:
+    kept = (Path(__file__).parents[2] / "docs" / "search" / f"{name}.svg").read_text("utf-8")
+    assert kept == next(f.svg() for f in pictures(MADE) if f.name == name)

@@ -25,9 +25,13 @@ class Figure:
     height: float
     body: str
 
-    def svg(self, *, alone: bool = True) -> str:
-        """SVG text; without `alone` the style sheet and the name space are the page's."""
-        key = hashlib.sha256(f"{self.title}\n{self.desc}\n{self.body}".encode()).hexdigest()[:8]
+    def svg(self, *, alone: bool = True, key: str = "") -> str:
+        """SVG text; without `alone` the style sheet and the name space are the page's.
+
+        key: makes the ids of two pictures in one page differ, that of the content without it.
+        """
+        whole = f"{self.title}\n{self.desc}\n{self.body}".encode()
+        key = key or hashlib.sha256(whole).hexdigest()[:8]
         title, desc = f"{self.name}-{key}-t", f"{self.name}-{key}-d"
         space = ' xmlns="http://www.w3.org/2000/svg"' if alone else ""
         paper = '<rect class="paper" width="100%" height="100%"/>' if alone else ""

@@ -52,7 +52,8 @@ def _parts(c: Candidate, around: Around) -> Iterator[str]:
     yield _ledger(c)
     yield _effects(c, around.asked)
     if c.curves:
-        yield f'<div class="wide">{training_curves(c.curves, c.name).svg(alone=False)}</div>'
+        drawn = training_curves(c.curves, c.name).svg(alone=False, key=anchor(c.id))
+        yield f'<div class="wide">{drawn}</div>'
     if c.graph:
         yield _picture(c)
     if c.id in around.codes:
@@ -73,7 +74,7 @@ def _facts(c: Candidate) -> str:
         f"{number(value)} {name}"
         for name, value in (
             ("parameters", c.parameters), ("FLOPs per token", c.flops), ("state floats", c.state),
-            ("s per token", c.seconds),
+            ("microseconds per token", 1e6 * c.seconds),
         )
         if math.isfinite(value)
     ]  # fmt: skip

@@ -1,8 +1,8 @@
 """A report of made-up data, to see what a report looks like before there is one.
 
-`python -m asiarch.search.report.example FOLDER` writes `report.html` and each figure there. The
-programs are real ones of the language; every number of theirs is drawn from a simple model. The
-page says so at its top.
+`python -m asiarch.search.report.example FOLDER` writes `report.html` and each figure there, with
+names of figures (`forest lineage`) only those. The programs are real ones of the language; every
+number of theirs is drawn from a simple model, and the page says so at its top.
 """
 
 from __future__ import annotations
@@ -468,26 +468,23 @@ def _edit_effects(rng: random.Random) -> Iterator[d.EditEffect]:
             )
 
 
-def figures(data: d.ReportData) -> Iterator[tuple[str, str]]:
-    """File name and SVG of each figure of a report."""
-    from asiarch.search.report.sections import pictures
-
-    for figure in pictures(data):
-        yield f"{figure.name}.svg", figure.svg()
-
-
-def main(folder: str) -> None:
+def main(folder: str, *names: str) -> None:
+    """Writes the page and all figures, or only the figures that are named."""
     from asiarch.search.report.page import page
+    from asiarch.search.report.sections import pictures
 
     root = Path(folder)
     root.mkdir(parents=True, exist_ok=True)
-    made = example()
-    for name, text in [("report.html", page(made)), *figures(made)]:
+    made = example(code=not names)
+    texts = {f"{f.name}.svg": f.svg() for f in pictures(made) if not names or f.name in names}
+    if not names:
+        texts["report.html"] = page(made)
+    for name, text in texts.items():
         (root / name).write_text(text, encoding="utf-8")
         print(f"{root / name}  {len(text.encode()) / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m asiarch.search.report.example FOLDER")
-    main(sys.argv[1])
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m asiarch.search.report.example FOLDER [FIGURE ...]")
+    main(*sys.argv[1:])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from asiarch.search.report import style
 from asiarch.search.report.data import Asked, Candidate, ReportData
@@ -26,8 +27,9 @@ INLINE = 900_000  # characters of candidates' sections; what is beyond is packed
 
 def page(data: ReportData) -> str:
     """The whole report as the text of an HTML file."""
+    data = replace(data, candidates=tuple(_candidates_of(data)))
     parts = list(sections(data))
-    script = style.sheet("page.js")
+    script = style.beside("page.js")
     return "".join(
         (
             _head(data.asked, script),
@@ -45,6 +47,15 @@ def page(data: ReportData) -> str:
             f"</main><script>{script}</script></body></html>\n",
         )
     )
+
+
+def _candidates_of(data: ReportData) -> Iterator[Candidate]:
+    """Each id once; no claim under a protocol that allows none."""
+    seen: set[str] = set()
+    for c in data.candidates:
+        if c.id not in seen:
+            seen.add(c.id)
+            yield replace(c, claim=c.claim and data.asked.claims)
 
 
 def _head(asked: Asked, script: str) -> str:
@@ -122,12 +133,13 @@ def _candidates(data: ReportData) -> Iterator[str]:
     yield '<section id="candidates"><h2>All candidates</h2>'
     yield candidate_table(data.candidates, data.asked)
     yield '</section><section id="details"><h2>Each candidate</h2>'
-    by_id = {c.id: c for c in reversed(data.candidates)}
-    unique = [c for c in data.candidates if by_id[c.id] is c]
-    coded = [c for c in unique if c.code]
+    by_id = {c.id: c for c in data.candidates}
+    coded = [c for c in data.candidates if c.code]
     around = Around(data.asked, by_id, {c.id: i for i, c in enumerate(coded)})
-    turned = [c for c in unique if outcome(c, claims=data.asked.claims) == TURNED]
-    rest = [c for c in unique if c not in turned]
+    turned: list[Candidate] = []
+    rest: list[Candidate] = []
+    for c in data.candidates:
+        (turned if outcome(c, claims=data.asked.claims) == TURNED else rest).append(c)
     parts: list[str] = []
     room = INLINE
     for heading, rows in (("Measured, panel and null arm", rest), ("Turned away", turned)):
@@ -142,7 +154,7 @@ def _candidates(data: ReportData) -> Iterator[str]:
                     f'<div data-part="{len(parts) - 1}">Unpacked by the script of this page.</div>'
                 )
             yield folded(c, body, data.asked)
-    if not unique:
+    if not data.candidates:
         yield '<p class="none">There is no candidate yet.</p>'
     yield "</section>"
     for name, texts in (("codes", [c.code for c in coded]), ("parts", parts)):

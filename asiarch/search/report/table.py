@@ -10,10 +10,15 @@ from asiarch.search.report.text import anchor, cut, escape, interval, number
 
 NAME, REASON = 190, 110  # pixels of a name and of a reason
 COLUMNS = (
-    ("name", ""), ("arm", ""), ("outcome", ""), ("tier", ""), ("effect, selection", "n"),
-    ("effect, fresh seeds", "n"), ("seeds", "n"), ("parameters", "n"), ("FLOPs / token", "n"),
-    ("state floats", "n"), ("s / token", "n"), ("order", "n"),
+    ("name", ""), ("arm", ""), ("outcome", ""), ("tier", ""), ("selection seeds", "n"),
+    ("fresh seeds", "n"), ("seeds", "n"), ("parameters", "n"), ("FLOPs", "n"),
+    ("state", "n"), ("µs", "n"), ("order", "n"),
 )  # fmt: skip
+
+_CAPTION = (
+    "Effects by kind of seeds, seeds, parameters; FLOPs, floats of state and microseconds are per "
+    "token; order is that of proposal."
+)
 
 
 def candidate_table(candidates: Sequence[Candidate], asked: Asked) -> str:
@@ -27,7 +32,7 @@ def candidate_table(candidates: Sequence[Candidate], asked: Asked) -> str:
     body = "".join(_row(c, asked) for c in rows)
     return (
         f"{''.join(_controls(candidates, asked))}"
-        '<div class="wide"><table id="all"><caption>All candidates, the best first</caption>'
+        f'<div class="wide"><table id="all"><caption>{_CAPTION}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -63,7 +68,7 @@ def _row(c: Candidate, asked: Asked) -> str:
     )  # fmt: skip
     numbers = (
         interval(c.overall), interval(c.confirmed), str(c.seeds) if c.seeds else "–",
-        *(number(v) for v in (c.parameters, c.flops, c.state, c.seconds)), str(c.order),
+        *(number(v) for v in (c.parameters, c.flops, c.state, 1e6 * c.seconds)), str(c.order),
     )  # fmt: skip
     name = f'<a href="#{anchor(c.id)}"><bdi>{escape(cut(c.name, NAME, 13))}</bdi></a>'
     return (

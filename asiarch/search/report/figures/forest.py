@@ -11,7 +11,7 @@ from asiarch.search.report.data import NULL, Asked, Candidate, Estimate
 from asiarch.search.report.figures.kinds import empty, legend
 from asiarch.search.report.text import anchor, count, interval, number, tick
 
-LEFT, PLOT, RIGHT, ROW, TOP = 190.0, 360.0, 240.0, 22.0, 44.0
+NAME, LEFT, PLOT, RIGHT, ROW, TOP = 150.0, 330.0, 380.0, 70.0, 22.0, 44.0
 
 LUCKIEST = 3
 
@@ -28,7 +28,7 @@ def forest(candidates: Sequence[Candidate], asked: Asked | None = None, most: in
     canvas = Canvas()
     x = _scale([c for _, rows in groups for c in rows])
     height = TOP + sum(ROW * (len(rows) + 1) + 8 for _, rows in groups) + 30
-    legend(canvas, LEFT, 14, PLOT + RIGHT, _LEGEND)
+    legend(canvas, 0, 14, LEFT + PLOT, _LEGEND)
     y = TOP
     if not groups:
         height = TOP + 60
@@ -107,7 +107,7 @@ def _field(canvas: Canvas, x: Scale, top: float, bottom: float, asked: Asked) ->
 
 
 def _row(canvas: Canvas, x: Scale, y: float, row: Candidate) -> None:
-    canvas.text(0, y + 4, row.name, "", room=LEFT - 16)
+    canvas.text(0, y + 4, row.name, "", room=NAME - 10)
     both = row.confirmed.known and row.overall.known
     if row.overall.known:
         _estimate(canvas, x, y - (4 if both else 0), row.overall, "o k1", "diamond", row)
@@ -115,7 +115,7 @@ def _row(canvas: Canvas, x: Scale, y: float, row: Candidate) -> None:
         css = "f k0" if row.claim else "f null"
         _estimate(canvas, x, y + (4 if both else 0), row.confirmed, css, "circle", row)
     shown = row.confirmed if row.confirmed.known else row.overall
-    canvas.text(LEFT + PLOT + 14, y + 4, interval(shown), "t", room=RIGHT - 74)
+    canvas.text(LEFT - 14, y + 4, interval(shown), "t e", room=LEFT - NAME - 14)
     if row.seeds:
         canvas.text(LEFT + PLOT + RIGHT, y + 4, count(row.seeds, "seed"), "t m e")
 

@@ -15,9 +15,9 @@ from asiarch.search.report.text import anchor, count, effect, interval, number
 COSTS: dict[str, tuple[str, Callable[[Candidate], float]]] = {
     "flops": ("FLOPs per token", lambda c: c.flops),
     "state": ("state floats", lambda c: c.state),
-    "seconds": ("seconds per token, measured", lambda c: c.seconds),
+    "seconds": ("microseconds per token, measured", lambda c: 1e6 * c.seconds),
 }
-WIDTH, LEFT, RIGHT, TOP, FIELD, BOTTOM = 400.0, 52.0, 14.0, 64.0, 250.0, 44.0
+WIDTH, LEFT, RIGHT, TOP, FIELD, BOTTOM = 336.0, 52.0, 14.0, 64.0, 250.0, 44.0
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[int]:
