@@ -37,7 +37,7 @@ from asiarch.language.parser import ParseResult, parse
 SHORT = 9
 SURFACE = 7
 """Tokens of the slowest run; reads reach six back."""
-LARGE = 1e6
+LARGE, SMALL = 1e6, 1e-290
 REFERENCE_ALONE = ("in a loss", "every token of the sequence", "later tokens without bound",
                    "the past alone")  # fmt: skip
 """What a backend refuses by name: whole sequences, and later tokens without bound or in a loop."""
@@ -371,6 +371,8 @@ def _tame(case: Case) -> list[Any]:
             array = np.asarray(value, float)
             if not np.isfinite(array).all() or (array.size and np.abs(array).max() > LARGE):
                 raise NotJudged("values overflow")
+            if ((array != 0) & (np.abs(array) < SMALL)).any():
+                raise NotJudged("values underflow: a sign may be that of 0")
     return streams
 
 
