@@ -129,8 +129,8 @@ FULL = Protocol(
     metric="auc",
     panel=PANEL,
     tiers=(
-        Tier("T1", ("update.small", "copy.small", "compression.small"), (2, 3, 8), 0.05),
-        Tier("T2", ("bytes.small",), (5,), 0.2),
+        Tier("T1", ("update.small", "copy.small", "compression.small"), (2, 3, 8), 0.4),
+        Tier("T2", ("bytes.small",), (5, 8), 0.5),
     ),
     learning_rates=LEARNING_RATES,
     select_seeds=1,

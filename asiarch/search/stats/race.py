@@ -1,8 +1,9 @@
 """The race of paired seeds: who is promoted, who is stopped, who gets more seeds.
 
-Promotion is by the lower bound of the shrunk effect. The posterior's mean over its sd is never more
-than the effect over its error while the population's centre is not above 0 (shrinkage takes w off
-the mean and sqrt(w) off the sd), so the bounds for looks, which hold for the raw effect, hold here.
+Promotion is by the lower bound of the shrunk effect: the posterior probability of no effect must be
+below the tail that the look is allowed. That probability is never below the p value of the raw
+effect while the population's centre is not above 0 (each part of the posterior shrinks the mean by
+w and the sd by sqrt(w) alone), so what holds of the raw effect's type-I error holds here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from asiarch.search.stats.looks import Spending, factors
 from asiarch.search.stats.paired import Pooled
 from asiarch.search.stats.shrink import Shrunk, shrink
-from asiarch.search.stats.special import Array, normal_quantile
+from asiarch.search.stats.special import Array, normal_cdf
 
 Verdict = Literal["promoted", "stopped", "more", "measured"]
 USES = (2, 4, 8)
@@ -63,21 +64,26 @@ def judge(
         others, more = (np.asarray(v, dtype=float) for v in crowd)
         everybody = np.concatenate([y, others - race.margin])
         their_errors = np.concatenate([errors, more])
-    posterior = part(shrink(everybody, their_errors, skeptical=True), len(y))
-    factor = factors(race.seeds, race.alpha, race.spending, spread.df)[look]
-    lower, verdict = decided(posterior.mean, posterior.sd, factor, race, look)
-    return Judged(verdict, lower + race.margin, posterior)
+    posterior = part(shrink(everybody, their_errors, prior="robust", skeptical=True), len(y))
+    allowed = tails(race, spread.df)[look]
+    verdict = decided(posterior.above(), allowed, race, look)
+    return Judged(verdict, posterior.quantile(allowed) + race.margin, posterior)
 
 
-def decided(
-    mean: Array, sd: Array, factor: float, race: Race, look: int
-) -> tuple[Array, NDArray[np.str_]]:
-    """The lower bound over the margin, and the verdict, of posteriors of any shape."""
-    lower = mean - factor * sd
-    upper = mean + float(normal_quantile(1 - race.futility)) * sd
+def tails(race: Race, df: float) -> tuple[float, ...]:
+    """What the posterior probability of no effect must be below at each look.
+
+    The bounds for looks, as Student quantiles where sigma is estimated with `df` degrees of
+    freedom, turned back into tails of the normal that the posterior takes the effect for.
+    """
+    return tuple(float(normal_cdf(-f)) for f in factors(race.seeds, race.alpha, race.spending, df))
+
+
+def decided(above: Array, allowed: float, race: Race, look: int) -> NDArray[np.str_]:
+    """The verdicts on candidates with these posterior probabilities of an effect, of any shape."""
     last = look == len(race.seeds) - 1
-    verdict = np.where(lower > 0, "promoted", np.where(upper < 0, "stopped", "measured" if last else "more"))  # fmt: skip # noqa: E501
-    return lower, verdict
+    other = np.where(above < race.futility, "stopped", "measured" if last else "more")
+    return np.where(1 - above < allowed, "promoted", other)
 
 
 def part(posterior: Shrunk, count: int) -> Shrunk:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from asiarch.search.stats.special import Array, chi2_quantile, normal_cdf
 
-POINTS = 48
+POINTS = 24
 TAILS = (0.0, 0.002, 0.02, 0.1, 0.3, 0.6, 1.0)  # slices of a chi-squared, thin where it is small
 
 
@@ -40,7 +40,7 @@ class Shrunk:
         weight, mean, sd = self.mixture
         low: Array = (mean - 9 * sd).min(-1)
         high: Array = (mean + 9 * sd).max(-1)
-        for _ in range(45):
+        for _ in range(40):
             middle: Array = (low + high) / 2
             left = (weight * _normal(middle[..., None], mean, sd)).sum(-1) < p
             low, high = np.where(left, middle, low), np.where(left, high, middle)
@@ -58,6 +58,7 @@ def shrink(
     prior: Literal["normal", "robust"] = "normal",
     centre: float | None = None,
     skeptical: bool = False,
+    known: NDArray[np.bool_] | None = None,
 ) -> Shrunk:
     """Posteriors of effects [..., N] with standard errors of the same shape (or one for all).
 
@@ -67,6 +68,7 @@ def shrink(
     robust: the same with Student tails (3 degrees of freedom) about `centre` (None: the median):
       one giant neither drags the others along nor is dragged in.
     skeptical: the centre is never above 0; a good crowd does not vouch for its members.
+    known: which entries of a padded array are effects at all; the rest mean nothing in the result.
 
     Raises ValueError for errors that are not positive, or for missing effects.
     """
@@ -76,8 +78,9 @@ def shrink(
         raise ValueError("there are no effects to shrink")
     if not (np.isfinite(y).all() and np.isfinite(s).all() and (s > 0).all()):
         raise ValueError("effects must be numbers and their errors positive: leave failures out")
+    there = np.ones(y.shape, dtype=bool) if known is None else known
     make = _normal_prior if prior == "normal" else _robust_prior
-    return make(y, s, centre, skeptical)
+    return make(y, s, there, centre, skeptical)
 
 
 def _normal(x: ArrayLike, mean: Array, sd: Array) -> Array:
@@ -102,6 +105,14 @@ def _grid(s: Array) -> tuple[Array, Array]:
     return (np.median(s, axis=-1, keepdims=True) * ratio)[..., None, :], np.log1p(ratio**2)
 
 
+def _median(values: Array, known: NDArray[np.bool_]) -> Array:
+    """Of the known entries [..., 1]; 0 where there are none."""
+    line = np.sort(np.where(known, values, np.inf), axis=-1)
+    count = known.sum(-1, keepdims=True)
+    pair = [np.take_along_axis(line, np.maximum(i, 0), -1) for i in ((count - 1) // 2, count // 2)]
+    return np.where(count > 0, (pair[0] + np.where(count > 0, pair[1], 0)) / 2, 0.0)
+
+
 def _normalised(log: Array) -> Array:
     weight = np.exp(log - log.max(-1, keepdims=True))
     return weight / weight.sum(-1, keepdims=True)
@@ -113,17 +124,20 @@ def _at_best(log: Array, *values: Array) -> list[Array]:
     return [np.take_along_axis(np.broadcast_to(v, log.shape), best, -1)[..., 0, 0] for v in values]
 
 
-def _normal_prior(y: Array, s: Array, centre: float | None, skeptical: bool) -> Shrunk:
+def _normal_prior(
+    y: Array, s: Array, known: NDArray[np.bool_], centre: float | None, skeptical: bool
+) -> Shrunk:
     tau, width = _grid(s)
+    counts = known[..., None]
     total = s[..., None] ** 2 + tau**2
-    precision = (1 / total).sum(-2, keepdims=True)
+    precision = (counts / total).sum(-2, keepdims=True)
     if centre is None:
-        mu = (y[..., None] / total).sum(-2, keepdims=True) / precision
+        mu = (counts * y[..., None] / total).sum(-2, keepdims=True) / precision
         doubt, free = 1 / precision, -0.5 * np.log(precision)
     else:
         mu, doubt = np.full_like(precision, centre), np.zeros_like(precision)
         free = doubt
-    misfit = (np.log(total) + (y[..., None] - mu) ** 2 / total).sum(-2, keepdims=True)
+    misfit = (counts * (np.log(total) + (y[..., None] - mu) ** 2 / total)).sum(-2, keepdims=True)
     log = free - 0.5 * misfit
     at = _at_best(log, mu, tau)
     if skeptical:
@@ -134,14 +148,17 @@ def _normal_prior(y: Array, s: Array, centre: float | None, skeptical: bool) -> 
     return _summary(np.broadcast_to(_normalised(log + width), mean.shape), mean, variance, *at)
 
 
-def _robust_prior(y: Array, s: Array, centre: float | None, skeptical: bool) -> Shrunk:
+def _robust_prior(
+    y: Array, s: Array, known: NDArray[np.bool_], centre: float | None, skeptical: bool
+) -> Shrunk:
     tau, width = _grid(s)
     edges = np.asarray(TAILS)
     share = np.diff(edges)
     stretch = 3 / chi2_quantile((edges[1:] + edges[:-1]) / 2, 3)
     if centre is None:
-        mu = np.median(y, axis=-1, keepdims=True)
-        doubt = np.pi / 2 * (s[..., None] ** 2 + tau**2).mean(-2, keepdims=True) / y.shape[-1]
+        mu = _median(y, known)
+        doubt = np.pi / 2 * (s[..., None] ** 2 + tau**2).mean(-2, keepdims=True)
+        doubt = doubt / np.maximum(known.sum(-1), 1)[..., None, None]
     else:
         mu, doubt = np.full((*y.shape[:-1], 1), centre), np.zeros_like(tau)
     if skeptical:
@@ -151,7 +168,7 @@ def _robust_prior(y: Array, s: Array, centre: float | None, skeptical: bool) -> 
     gap = (y - mu)[..., None, None]
     inside = np.log(share) - 0.5 * (np.log(total) + gap**2 / total)
     each = np.logaddexp.reduce(inside, axis=-1)
-    log = each.sum(-2, keepdims=True)
+    log = (each * known[..., None]).sum(-2, keepdims=True)
     weight = _normalised(log + width)[..., None] * _normalised(inside)
     keep = prior / total
     mean = keep * gap + mu[..., None, None]
