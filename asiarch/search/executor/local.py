@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import select
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -19,16 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from asiarch.search.executor.folder import read_result, tail, write_batch
+from asiarch.search.executor.parent import Nursery, NurseryDied
 from asiarch.search.executor.protocol import Batch, ExecutorError, Kind, Report, ended
 from asiarch.search.job import Reason
 
-THREADS = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-)
 OVER: dict[str, tuple[Reason, str]] = {
     "time": ("timeout", "it ran for longer than {seconds:g} s"),
     "memory": ("oom", "it used more than {memory} MiB of memory"),
@@ -68,8 +56,7 @@ class LocalProcesses:
         self._folder = Path(tempfile.mkdtemp(prefix="asiarch-"))
         self._running: dict[str, _Running] = {}
         self._dead: dict[str, Report] = {}
-        self._nursery: subprocess.Popen[bytes] | None = None
-        self._unread = b""
+        self._nursery: Nursery | None = None
 
     @property
     def slots(self) -> int:
@@ -95,7 +82,9 @@ class LocalProcesses:
             "limits": asdict(kind.limits),
             "seconds": seconds,
         }
-        self._start()
+        if self._nursery is None:
+            log = self._folder / "nursery.txt"
+            self._nursery = Nursery(self._preload, self._threads, log, self._start_within)
         self._running[handle] = _Running(batch, folder, seconds, {})
         self._order(order)
         return handle
@@ -135,14 +124,7 @@ class LocalProcesses:
         nursery, self._nursery = self._nursery, None
         self._running.clear()
         if nursery is not None:
-            with contextlib.suppress(BrokenPipeError):
-                _pipe(nursery.stdin).close()
-            try:
-                nursery.wait(10)
-            except subprocess.TimeoutExpired:
-                nursery.kill()
-                nursery.wait()
-            _pipe(nursery.stdout).close()
+            nursery.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> LocalProcesses:
@@ -153,73 +135,26 @@ class LocalProcesses:
 
     # ---- the nursery -------------------------------------------------------------------------
 
-    def _start(self) -> None:
-        if self._nursery is not None:
-            return
-        self._folder.mkdir(exist_ok=True)
-        count = str(self._threads)
-        code = (
-            f"import sys; sys.path[:] = {sys.path!r};"
-            f" from asiarch.search.executor.nursery import main; main({self._preload!r})"
-        )
-        with (self._folder / "nursery.txt").open("wb") as log:
-            self._nursery = subprocess.Popen(
-                [sys.executable, "-c", code],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                bufsize=0,
-                # Ctrl-C in a terminal is the worker's to answer.
-                start_new_session=True,
-                env={**os.environ, **dict.fromkeys(THREADS, count), "PYTHONHASHSEED": "0"},
-            )
-        self._unread = b""
-        answer = self._answer(self._start_within)
-        if not (answer and answer.get("ready")):
-            said = (self._folder / "nursery.txt").read_text("utf-8", "replace")[-4000:]
-            self._give_up()
-            raise ExecutorError(
-                f"the process that runs jobs did not start (it imports {self._preload!r}):\n{said}"
-            )
-
-    def _give_up(self) -> None:
-        nursery, self._nursery = self._nursery, None
-        if nursery is not None:
-            nursery.kill()
-            _end(nursery)
-
     def _order(self, order: Mapping[str, Any]) -> None:
         if self._nursery is not None:
-            line = json.dumps(order).encode() + b"\n"
             try:
-                pipe = _pipe(self._nursery.stdin)
-                while line:
-                    line = line[pipe.write(line) or 0 :]
-            except BrokenPipeError:
+                self._nursery.order(order)
+            except NurseryDied:
                 self._nursery_died()
 
     def _answer(self, timeout: float) -> dict[str, Any] | None:
         """The next message within a time; none, too, when the nursery has died."""
-        until = time.monotonic() + timeout
-        while b"\n" not in self._unread:
-            if self._nursery is None:
-                return None
-            pipe = _pipe(self._nursery.stdout)
-            if not select.select([pipe], [], [], max(0.0, until - time.monotonic()))[0]:
-                return None
-            read = os.read(pipe.fileno(), 1 << 16)
-            if not read:
+        if self._nursery is not None:
+            try:
+                return self._nursery.answer(timeout)
+            except NurseryDied:
                 self._nursery_died()
-                return None
-            self._unread += read
-        line, _, self._unread = self._unread.partition(b"\n")
-        return json.loads(line)
+        return None
 
     def _nursery_died(self) -> None:
         nursery, self._nursery = self._nursery, None
-        if nursery is None:
-            return
-        _end(nursery)
+        if nursery is not None:
+            nursery.close(0.0)
         for handle, running in self._running.items():
             message = "the process that started it died"
             self._dead[handle] = ended(running.batch.jobs, "infra", message, running.used)
@@ -283,15 +218,3 @@ class LocalProcesses:
                 f"no handler for jobs of kind {name!r}: there are {', '.join(sorted(self._kinds))}"
             )
         return self._kinds[name]
-
-
-def _pipe(pipe: Any) -> Any:
-    assert pipe is not None
-    return pipe
-
-
-def _end(nursery: subprocess.Popen[bytes]) -> None:
-    nursery.wait()
-    for pipe in (nursery.stdin, nursery.stdout):
-        with contextlib.suppress(BrokenPipeError):
-            _pipe(pipe).close()

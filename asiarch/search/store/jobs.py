@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from asiarch.search.job import Job, Json, Outcome, canonical, failed
+from asiarch.search.job import Job, Outcome, canonical, failed
 from asiarch.search.store.blobs import Blobs
 from asiarch.search.store.budgets import Budgets
-from asiarch.search.store.connection import Connection, Row
+from asiarch.search.store.connection import Connection
 from asiarch.search.store.errors import BudgetExhausted, StoreError
 from asiarch.search.store.events import Events
-from asiarch.search.store.lease import Beat, Lease, Retries, State
-
-Usage = Mapping[str, float]
+from asiarch.search.store.lease import Beat, Lease, State
+from asiarch.search.store.queue import Queue, Usage, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Jobs:
     events: Events
     blobs: Blobs
     budgets: Budgets
-    retries: Retries
+    queue: Queue
 
     # ---- asking ------------------------------------------------------------------------------
 
@@ -57,7 +56,7 @@ class Jobs:
                     " ON CONFLICT DO NOTHING",
                     (job.key, job.kind, canonical(job.spec), run, now),
                 ):
-                    self._queue(run, job, {**self._needs(run, job), **(reserve or {})}, priority)
+                    self.queue.put(run, job, {**self._needs(run, job), **(reserve or {})}, priority)
                     new.append(job.key)
         return new
 
@@ -72,15 +71,6 @@ class Jobs:
                 " give an estimate, which is reserved until the job is measured"
             )
         return {}
-
-    def _queue(self, run: str, job: Job, needs: Usage, priority: int) -> None:
-        self.budgets.reserve(run, job.key, needs)
-        self.db.write(
-            'INSERT INTO queue (job, run, "group", cost, needs, priority, state, ready)'
-            " VALUES (?, ?, ?, ?, ?, ?, 'queued', 0)",
-            (job.key, run, job.group, job.cost, canonical(needs), priority),
-        )
-        self.events.add("queued", job.key, {"kind": job.kind, "group": job.group}, run=run)
 
     # ---- running -----------------------------------------------------------------------------
 
@@ -98,11 +88,11 @@ class Jobs:
         `kinds` and `run` narrow the choice. The lease ends after `seconds` without a heartbeat;
         leases of others that have expired are taken from them first.
         """
-        if not self._worth_the_lock():
+        if not self.queue.worth_the_lock():
             return None
         with self.db.transaction():
             now = self.events.clock()
-            self._sweep(now)
+            self.queue.sweep(now)
             head = self.db.row(
                 'SELECT jobs.key, "group", alone, queue.run, jobs.kind'
                 " FROM queue JOIN jobs ON jobs.key = queue.job"
@@ -110,55 +100,14 @@ class Jobs:
                 " AND (? IS NULL OR jobs.kind IN (SELECT value FROM json_each(?)))"
                 " AND (? IS NULL OR queue.run = ?)"
                 " ORDER BY priority DESC, place LIMIT 1",
-                (now, *(2 * (_listed(kinds),)), run, run),
+                (now, *(2 * (listed(kinds),)), run, run),
             )
             if head is None:
                 return None
-            jobs = self._members(head, now, width)
+            jobs = self.queue.members(head, now, width)
             lease = Lease(uuid.uuid4().hex, head[3], jobs, now + seconds)
-            self._take(lease, owner, now)
+            self.queue.take(lease, owner, now)
             return lease
-
-    def _worth_the_lock(self) -> bool:
-        """Whether anything may be leased now: idle workers ask often, and need not write."""
-        now = self.events.clock()
-        return bool(
-            self.db.row(
-                "SELECT 1 WHERE EXISTS (SELECT 1 FROM queue WHERE state = 'queued' AND ready <= ?)"
-                " OR EXISTS (SELECT 1 FROM leases WHERE expires <= ?)",
-                (now, now),
-            )
-        )
-
-    def _members(self, head: Row, now: float, width: int) -> tuple[Job, ...]:
-        key, group, alone, run, kind = head
-        if not group or alone:
-            choice, values = "job = ?", (key,)
-        else:
-            choice = (
-                "\"group\" = ? AND alone = 0 AND state = 'queued' AND ready <= ?"
-                " AND queue.run = ? AND kind = ?"
-            )
-            values = (group, now, run, kind)
-        rows = self.db.rows(
-            f'SELECT kind, spec, "group", cost FROM queue JOIN jobs ON jobs.key = queue.job'
-            f" WHERE {choice} ORDER BY place LIMIT ?",
-            (*values, width),
-        )
-        return tuple(Job(row[0], json.loads(row[1]), row[2], row[3]) for row in rows)
-
-    def _take(self, lease: Lease, owner: str, now: float) -> None:
-        self.db.write(
-            "INSERT INTO leases (token, owner, run, at, heartbeat, expires)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (lease.token, owner, lease.run, now, now, lease.expires),
-        )
-        self.db.write(
-            "UPDATE queue SET state = 'leased', token = ?"
-            " WHERE job IN (SELECT value FROM json_each(?))",
-            (lease.token, _listed(lease.keys)),
-        )
-        self.events.add("leased", lease.token, {"jobs": lease.keys, "owner": owner}, run=lease.run)
 
     def beat(
         self,
@@ -219,7 +168,7 @@ class Jobs:
         if len(outcomes) != len(lease.jobs):
             raise StoreError(f"{len(outcomes)} outcomes for {len(lease.jobs)} jobs")
         with self.db.transaction():
-            if not self._still_held(lease):
+            if not self.queue.held(lease):
                 self.events.add("late", lease.token, {"jobs": lease.keys}, run=lease.run)
                 return False
             shares = _shares(outcomes)
@@ -235,10 +184,10 @@ class Jobs:
                 if outcome.reason == "infra":
                     # Alone from now on: of a group, one may have brought down all.
                     message = str(outcome.values.get("message", ""))
-                    self._again(key, message, attempts=1, alone=True)
+                    self.queue.again(key, message, attempts=1, alone=True)
                 else:
-                    self._finish(lease, key, outcome, owner)
-            self._drop(lease.token)
+                    self.queue.finish(lease, key, outcome, owner)
+            self.queue.drop(lease.token)
         return True
 
     def give_back(
@@ -249,19 +198,19 @@ class Jobs:
         `alone`: from now on each of them runs without its group. False when it was lost.
         """
         with self.db.transaction():
-            if not self._still_held(lease):
+            if not self.queue.held(lease):
                 return False
-            self._charge_evenly(lease.run, lease.token, lease.keys, used or {})
+            self.queue.charge_evenly(lease.run, lease.token, lease.keys, used or {})
             for key in lease.keys:
-                self._again(key, message, alone=alone)
-            self._drop(lease.token)
+                self.queue.again(key, message, alone=alone)
+            self.queue.drop(lease.token)
             self.events.add("given back", lease.token, {"message": message}, run=lease.run)
         return True
 
     def sweep(self) -> int:
         """Takes leases that have expired from their owners; returns how many."""
         with self.db.transaction():
-            return self._sweep(self.events.clock())
+            return self.queue.sweep(self.events.clock())
 
     def reclaim(self, dead: Callable[[str], bool]) -> int:
         """Takes leases from owners that are known to be dead; returns how many."""
@@ -273,10 +222,10 @@ class Jobs:
             rows = self.db.rows(
                 "SELECT token, owner, run, used FROM leases"
                 " WHERE owner IN (SELECT value FROM json_each(?))",
-                (_listed(gone),),
+                (listed(gone),),
             )
             for row in rows:
-                self._lose(row)
+                self.queue.lose(row)
             return len(rows)
 
     def retry(self, run: str | None = None) -> int:
@@ -290,88 +239,8 @@ class Jobs:
             )
             for (key,) in rows:
                 self.db.write("UPDATE queue SET attempts = 0, losses = 0 WHERE job = ?", (key,))
-                count += self._again(key, "asked to try again")
+                count += self.queue.again(key, "asked to try again")
         return count
-
-    def _sweep(self, now: float) -> int:
-        rows = self.db.rows(
-            "SELECT token, owner, run, used FROM leases WHERE expires <= ? ORDER BY at, token",
-            (now,),
-        )
-        for row in rows:
-            self._lose(row)
-        return len(rows)
-
-    def _lose(self, row: Row) -> None:
-        token, owner, run, used = row
-        keys = [key for (key,) in self.db.rows("SELECT job FROM queue WHERE token = ?", (token,))]
-        self._charge_evenly(run, token, keys, json.loads(used))
-        for key in keys:
-            self._again(key, f"lost with {owner}", losses=1)
-        self._drop(token)
-        self.events.add("lost", token, {"jobs": keys, "owner": owner}, run=run)
-
-    def _still_held(self, lease: Lease) -> bool:
-        rows = self.db.rows("SELECT job FROM queue WHERE token = ?", (lease.token,))
-        return {key for (key,) in rows} == set(lease.keys)
-
-    def _charge_evenly(self, run: str, token: str, keys: Sequence[str], used: Usage) -> None:
-        share = {resource: amount / max(1, len(keys)) for resource, amount in used.items()}
-        self.budgets.settle(run, token, dict.fromkeys(keys, share))
-
-    def _drop(self, token: str) -> None:
-        self.db.write("DELETE FROM leases WHERE token = ?", (token,))
-
-    def _finish(self, lease: Lease, key: str, outcome: Outcome, owner: str) -> None:
-        self.db.write("DELETE FROM queue WHERE job = ?", (key,))
-        self.db.write(
-            'INSERT INTO outcomes (job, status, reason, "values", seconds, flops, token, owner, at)'
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                key,
-                outcome.status,
-                outcome.reason,
-                canonical(outcome.values),
-                outcome.seconds,
-                outcome.flops,
-                lease.token,
-                owner,
-                self.events.clock(),
-            ),
-        )
-        for name, content in outcome.blobs.items():
-            self.db.write(
-                "INSERT INTO outcome_blobs (job, name, blob) VALUES (?, ?, ?)",
-                (key, name, self.blobs.put(content)),
-            )
-        data: dict[str, Json] = {"seconds": outcome.seconds}
-        if outcome.reason:
-            data["reason"] = outcome.reason
-        self.events.add(outcome.status, key, data, run=lease.run)
-
-    def _again(
-        self, key: str, message: str, *, attempts: int = 0, losses: int = 0, alone: bool = False
-    ) -> bool:
-        """Queues a job again that was leased or stuck; false when it is stuck (now, or still)."""
-        row = self.db.row("SELECT run, needs, attempts, losses FROM queue WHERE job = ?", (key,))
-        assert row is not None
-        run, needs, tried, lost = row[0], json.loads(row[1]), row[2] + attempts, row[3] + losses
-        stuck = tried >= self.retries.attempts or lost >= self.retries.losses
-        if not stuck:
-            try:
-                self.budgets.reserve(run, key, needs)
-            except BudgetExhausted as error:
-                stuck, message = True, f"{message}; not tried again: {error}"
-        ready = self.events.clock() + self.retries.delay(tried) if attempts else 0.0
-        self.db.write(
-            "UPDATE queue SET state = ?, token = NULL, attempts = ?, losses = ?, ready = ?,"
-            " message = ?, alone = max(alone, ?) WHERE job = ?",
-            ("stuck" if stuck else "queued", tried, lost, ready, message, int(alone), key),
-        )
-        self.events.add(
-            "stuck" if stuck else "requeued", key, {"message": message, "attempts": tried}, run=run
-        )
-        return not stuck
 
     # ---- reading -----------------------------------------------------------------------------
 
@@ -382,7 +251,7 @@ class Jobs:
             " WHERE job IN (SELECT value FROM json_each(?1)) UNION ALL"
             " SELECT job, 'failed', 'infra', NULL, 0.0, 0.0, message FROM queue"
             " WHERE state = 'stuck' AND job IN (SELECT value FROM json_each(?1))",
-            (_listed(keys),),
+            (listed(keys),),
         )
         return {
             row[0]: failed("infra", row[6])
@@ -423,7 +292,3 @@ def _shares(outcomes: Sequence[Outcome]) -> list[float]:
     if not total:
         return [1 / len(outcomes)] * len(outcomes)
     return [outcome.seconds / total for outcome in outcomes]
-
-
-def _listed(keys: Iterable[str] | None) -> str | None:
-    return None if keys is None else json.dumps(list(keys))

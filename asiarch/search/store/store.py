@@ -15,6 +15,7 @@ from asiarch.search.store.events import Clock, Events
 from asiarch.search.store.jobs import Jobs
 from asiarch.search.store.knowledge import Knowledge
 from asiarch.search.store.lease import Retries
+from asiarch.search.store.queue import Queue
 from asiarch.search.store.runs import Runs
 
 
@@ -42,7 +43,8 @@ class Store:
         self.blobs = Blobs(self.db)
         self.runs = Runs(self.db, self.events)
         self.budgets = Budgets(self.db, self.events)
-        self.jobs = Jobs(self.db, self.events, self.blobs, self.budgets, retries or Retries())
+        queue = Queue(self.db, self.events, self.blobs, self.budgets, retries or Retries())
+        self.jobs = Jobs(self.db, self.events, self.blobs, self.budgets, queue)
         self.knowledge = Knowledge(self.db, self.events, self.blobs)
         self.claims = Claims(self.db, self.events, self.runs)
 
