@@ -61,6 +61,12 @@ class Job:
         return hash(self.key)
 
 
+def unit(job: Job) -> Literal["cpu_seconds", "gpu_seconds"]:
+    """What a job's cost is counted in: the CPU's time unless `spec["device"]` names another."""
+    device = str(job.spec.get("device") or "cpu")
+    return "cpu_seconds" if device.startswith("cpu") else "gpu_seconds"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of a job: values, or the reason why there are none.

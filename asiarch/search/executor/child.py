@@ -21,7 +21,7 @@ from typing import NoReturn
 from asiarch.search.executor.folder import LOG, SCRATCH, read_batch, write_result
 from asiarch.search.executor.processes import LINUX, own_data
 from asiarch.search.executor.protocol import Batch, Limits
-from asiarch.search.job import Context, Outcome, Reason, failed, find_handler
+from asiarch.search.job import Context, Outcome, Reason, failed, find_handler, unit
 
 OUT_OF_MEMORY = ("can't allocate memory", "bad_alloc", "out of memory", "cannot allocate memory")
 GRACE = 5
@@ -103,7 +103,7 @@ def _limit(limits: Limits, seconds: float, batch: Batch) -> None:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + GRACE))
     # Drivers of accelerators reserve far more address space than they use.
-    on_cpu = all(str(job.spec.get("device") or "cpu").startswith("cpu") for job in batch.jobs)
+    on_cpu = all(unit(job) == "cpu_seconds" for job in batch.jobs)
     if LINUX and on_cpu:
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
         wanted = limits.memory + own_data()

@@ -15,8 +15,9 @@ from typing import Any
 from asiarch.search.executor.folder import read_result, tail, write_batch
 from asiarch.search.executor.parent import Nursery, NurseryDied
 from asiarch.search.executor.protocol import Batch, ExecutorError, Kind, Report, ended
-from asiarch.search.job import Reason
+from asiarch.search.job import Reason, unit
 
+CANCEL = 10.0
 OVER: dict[str, tuple[Reason, str]] = {
     "time": ("timeout", "it ran for longer than {seconds:g} s"),
     "memory": ("oom", "it used more than {memory} MiB of memory"),
@@ -55,7 +56,7 @@ class LocalProcesses:
         self._start_within = start_within
         self._folder = Path(tempfile.mkdtemp(prefix="asiarch-"))
         self._running: dict[str, _Running] = {}
-        self._dead: dict[str, Report] = {}
+        self._ended: dict[str, Report] = {}
         self._nursery: Nursery | None = None
 
     @property
@@ -92,32 +93,44 @@ class LocalProcesses:
     def poll(self, timeout: float = 0.0) -> dict[str, Report]:
         """The batches that have ended since the last call."""
         until = time.monotonic() + timeout
-        reports, self._dead = self._dead, {}
         while self._nursery is not None:
-            wait = 0.0 if reports else max(0.0, until - time.monotonic())
-            answer = self._answer(wait)
+            answer = self._answer(0.0 if self._ended else max(0.0, until - time.monotonic()))
             if answer is None:
                 break
-            if "used" in answer and answer["used"] in self._running:
-                self._running[answer["used"]].used = self._usage(answer)
-            elif "ended" in answer and answer["ended"] in self._running:
-                reports[answer["ended"]] = self._report(answer)
-        reports, self._dead = {**reports, **self._dead}, {}
-        if not reports and (left := until - time.monotonic()) > 0:
+            self._hear(answer)
+        if not self._ended and (left := until - time.monotonic()) > 0:
             time.sleep(left)
+        reports, self._ended = self._ended, {}
         return reports
+
+    def _hear(self, answer: Mapping[str, Any]) -> None:
+        if "used" in answer and answer["used"] in self._running:
+            running = self._running[answer["used"]]
+            running.used = _usage(answer, running.batch)
+        elif "ended" in answer and answer["ended"] in self._running:
+            running = self._running.pop(answer["ended"])
+            self._ended[answer["ended"]] = self._report(answer, running)
 
     def used(self, handle: str) -> Mapping[str, float]:
         """What a running batch has used, about a second ago."""
         running = self._running.get(handle)
         return running.used if running else {}
 
-    def cancel(self, handle: str) -> None:
-        """Kills a batch, with all that it started."""
+    def cancel(self, handle: str) -> Mapping[str, float]:
+        """Kills a batch, with all that it started; returns what it used."""
+        if handle not in self._running:
+            return {}
+        used = self._running[handle].used
+        self._order({"kill": handle})
+        until = time.monotonic() + CANCEL
+        while handle in self._running and (left := until - time.monotonic()) > 0:
+            if answer := self._answer(left):
+                self._hear(answer)
         running = self._running.pop(handle, None)
         if running is not None:
-            self._order({"kill": handle})
             shutil.rmtree(running.folder, ignore_errors=True)
+        report = self._ended.pop(handle, None)
+        return report.used if report else used
 
     def close(self) -> None:
         """Kills what runs and ends the nursery."""
@@ -157,17 +170,15 @@ class LocalProcesses:
             nursery.close(0.0)
         for handle, running in self._running.items():
             message = "the process that started it died"
-            self._dead[handle] = ended(running.batch.jobs, "infra", message, running.used)
+            self._ended[handle] = ended(running.batch.jobs, "infra", message, running.used)
             shutil.rmtree(running.folder, ignore_errors=True)
         self._running.clear()
 
     # ---- how a batch ended ---------------------------------------------------------------------
 
-    def _report(self, answer: Mapping[str, Any]) -> Report:
-        running = self._running.pop(answer["ended"])
-        used = self._usage(answer, running.batch)
+    def _report(self, answer: Mapping[str, Any], running: _Running) -> Report:
         try:
-            return self._judged(answer, running, used)
+            return self._judged(answer, running, _usage(answer, running.batch))
         finally:
             shutil.rmtree(running.folder, ignore_errors=True)
 
@@ -203,14 +214,6 @@ class LocalProcesses:
         )
         return ended(jobs, "infra", f"the child {how}\n{said}".strip(), used)
 
-    def _usage(self, answer: Mapping[str, Any], batch: Batch | None = None) -> dict[str, float]:
-        batch = batch or self._running[answer["used"]].batch
-        device = str(batch.jobs[0].spec.get("device") or "cpu")
-        used = {"cpu_seconds": answer["cpu"]}
-        if not device.startswith("cpu"):
-            used["gpu_seconds"] = answer["wall"]
-        return used
-
     def _kind(self, batch: Batch) -> Kind:
         name = batch.jobs[0].kind
         if name not in self._kinds:
@@ -218,3 +221,10 @@ class LocalProcesses:
                 f"no handler for jobs of kind {name!r}: there are {', '.join(sorted(self._kinds))}"
             )
         return self._kinds[name]
+
+
+def _usage(answer: Mapping[str, Any], batch: Batch) -> dict[str, float]:
+    used = {"cpu_seconds": float(answer["cpu"])}
+    if unit(batch.jobs[0]) == "gpu_seconds":
+        used["gpu_seconds"] = float(answer["wall"])
+    return used

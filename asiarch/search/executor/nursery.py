@@ -40,7 +40,6 @@ from asiarch.search.executor.processes import (
 from asiarch.search.executor.protocol import Limits
 
 WATCH = 0.2
-TELL = 1.0
 
 
 @dataclass(slots=True)
@@ -52,7 +51,6 @@ class Child:
     seconds: float
     began: float
     over: str = ""
-    told: float = 0.0
     cpu: float = 0.0
 
 
@@ -163,8 +161,7 @@ class Nursery:
                 child.over = child.over or "memory"
             if child.over:
                 kill_tree(pid)
-            elif now - child.told > TELL:
-                child.told = now
+            else:
                 self._tell(used=child.id, cpu=child.cpu, wall=now - child.began)
 
     def _tell(self, **answer: Any) -> None:

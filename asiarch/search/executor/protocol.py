@@ -79,8 +79,8 @@ class Executor(Protocol):
         """What a running batch has used so far, by the resources of a budget."""
         ...
 
-    def cancel(self, handle: str) -> None:
-        """Ends a batch and all that it started; there is no report of it."""
+    def cancel(self, handle: str) -> Mapping[str, float]:
+        """Ends a batch and all that it started; there is no report of it. Returns what it used."""
         ...
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ it recorded is there. Several workers, in one process or many, may work on one s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from asiarch.search.executor.owner import is_dead, own_name
@@ -22,6 +22,7 @@ POLL = 0.05
 class _Held:
     lease: Lease
     beaten: float
+    reserved: Mapping[str, float]
 
 
 class Worker:
@@ -48,7 +49,8 @@ class Worker:
         self._width = width
         self._seconds = lease_seconds
         self._beat = lease_seconds / 4
-        self._threads = threads
+        # What a batch may use before it is seen to: news of it come five times a second.
+        self._margin = 0.5 * threads
         self._held: dict[str, _Held] = {}
         self._looked = float("-inf")
 
@@ -77,8 +79,13 @@ class Worker:
         self._ingest(self.executor.poll())
         now = time.monotonic()
         for handle, held in list(self._held.items()):
-            if now - held.beaten >= self._beat:
-                self._keep(handle, held, now)
+            used = self.executor.used(handle)
+            short = any(
+                amount + self._margin > held.reserved.get(resource, 0.0)
+                for resource, amount in used.items()
+            )
+            if short or now - held.beaten >= self._beat:
+                self._keep(handle, held, used)
         if now - self._looked >= self._beat:
             self._looked = now
             self.store.jobs.reclaim(is_dead)
@@ -93,8 +100,7 @@ class Worker:
         """Ends what runs and gives its jobs back to the queue, blaming nobody."""
         self._ingest(self.executor.poll())
         for handle, held in list(self._held.items()):
-            used = self.executor.used(handle)
-            self.executor.cancel(handle)
+            used = self.executor.cancel(handle)
             del self._held[handle]
             self.store.jobs.give_back(held.lease, "the worker was stopped", used=used)
 
@@ -114,18 +120,19 @@ class Worker:
         except BaseException as error:
             self.store.jobs.give_back(lease, f"it could not be started: {error}")
             raise
-        self._held[handle] = _Held(lease, time.monotonic())
+        reserved = self.store.budgets.reserved(lease.run, lease.keys)
+        self._held[handle] = _Held(lease, time.monotonic(), reserved)
         return True
 
-    def _keep(self, handle: str, held: _Held, now: float) -> None:
-        held.beaten = now
-        used = self.executor.used(handle)
-        # Until the beat after the next one, in case that is late.
-        ahead = dict.fromkeys(used, 2 * self._beat * self._threads)
+    def _keep(self, handle: str, held: _Held, used: Mapping[str, float]) -> None:
+        held.beaten = time.monotonic()
+        ahead = dict.fromkeys(used, 2 * self._margin)
         answer = self.store.jobs.beat(held.lease, seconds=self._seconds, used=used, ahead=ahead)
-        if answer != "held":
-            self.executor.cancel(handle)
-            del self._held[handle]
+        if answer == "held":
+            held.reserved = self.store.budgets.reserved(held.lease.run, held.lease.keys)
+            return
+        used = self.executor.cancel(handle)
+        del self._held[handle]
         if answer == "broke":
             self.store.jobs.give_back(held.lease, "the budget is used up", used=used)
 

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from asiarch.search.job import Job, Outcome, canonical, failed
+from asiarch.search.job import Job, Outcome, canonical, failed, unit
 from asiarch.search.store.blobs import Blobs
 from asiarch.search.store.budgets import Budgets
 from asiarch.search.store.connection import Connection
@@ -279,12 +279,6 @@ class Jobs:
             (run, run),
         )
         return row[0] if row else 0
-
-
-def unit(job: Job) -> str:
-    """The resource that a job's cost is in."""
-    device = str(job.spec.get("device") or "cpu")
-    return "cpu_seconds" if device.startswith("cpu") else "gpu_seconds"
 
 
 def _shares(outcomes: Sequence[Outcome]) -> list[float]:
