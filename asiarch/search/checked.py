@@ -1,0 +1,82 @@
+"""Texts that were checked, for whoever asks next: a proposer, the screen, the archive."""
+
+from __future__ import annotations
+
+import gc
+from collections import OrderedDict
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from asiarch.analysis.ledger import Analyses, Facts
+from asiarch.elaborate.program import Elaborator
+from asiarch.ir.function import Function
+from asiarch.language.ast import Span
+from asiarch.language.diagnostics import Diagnostic
+from asiarch.language.parser import parse
+
+FILE = "<candidate>"
+NOWHERE = Span(0, 0)
+KEPT = 256
+SHARED = 512
+"""Texts after which what the analyses hold of functions is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`facts` is empty where `errors` are of the front end."""
+
+    functions: Mapping[str, Function]
+    facts: Mapping[str, Facts]
+    errors: tuple[Diagnostic, ...]
+
+
+@dataclass(slots=True)
+class Checker:
+    """The errors that `check` gives, without its warnings and witnesses."""
+
+    kept: OrderedDict[str, Checked] = field(default_factory=OrderedDict[str, Checked])
+    _analyses: Analyses = field(default_factory=Analyses)
+    _count: int = 0
+
+    def check(self, text: str) -> Checked:
+        """The verdict on a text. The last ones are remembered."""
+        found = self.kept.get(text)
+        if found is None:
+            with uncollected():
+                found = self.kept[text] = self._checked(text)
+            if len(self.kept) > KEPT:
+                self.kept.popitem(last=False)
+        return found
+
+    def _checked(self, text: str) -> Checked:
+        self._count += 1
+        if self._count % SHARED == 0:
+            self._analyses = Analyses()
+        elaborator = Elaborator()
+        elaborator.load(parse(text, FILE), FILE)
+        functions = elaborator.check_all(FILE)
+        errors = [d for d in elaborator.diagnostics if d.severity == "error"]
+        if errors:
+            return Checked(functions, {}, tuple(errors))
+        facts: dict[str, Facts] = {}
+        for name, function in functions.items():
+            try:
+                facts[name] = self._analyses.facts(function, warnings=False)
+            except OverflowError as error:
+                errors.append(Diagnostic("E0502", str(error), NOWHERE, file=FILE))
+                continue
+            errors += [d for d in facts[name].diagnostics if d.severity == "error"]
+        return Checked(functions, facts, tuple(errors))
+
+
+@contextmanager
+def uncollected() -> Generator[None]:
+    """No search for cycles of garbage amid a check, which finds everything alive."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
