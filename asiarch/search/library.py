@@ -48,6 +48,21 @@ def entries() -> tuple[Entry, ...]:
     return tuple(_entries())
 
 
+PANEL = (
+    "attention.full", "attention.sliding", "linear_attention.linear_attention",
+    "retention.retnet", "gla.gla", "mamba2.mamba2", "hgrn2.hgrn2", "delta_net.delta_net",
+    "gated_delta_net.gated_delta_net", "kda.kda", "rwkv6.rwkv6", "griffin.rg_lru",
+    "light_rnn.sru_light", "s4.s4d_real",
+)  # fmt: skip
+"""Known mixers that start a search, of every mechanism."""
+
+
+def panel() -> tuple[Entry, ...]:
+    """The mixers of `panel.asi` where the library has it, else those named in `PANEL`."""
+    found = tuple(e for e in entries() if e.name.startswith("panel."))
+    return found or tuple(e for e in entries() if e.name in PANEL)
+
+
 def _entries() -> Iterator[Entry]:
     root = resources.files("asiarch.library")
     for folder, place in (("", root), ("asi_arch", root.joinpath("asi_arch"))):

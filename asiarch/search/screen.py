@@ -23,6 +23,7 @@ REASONS = {
 }
 """Reasons of errors; any other is `type`."""
 
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Degrees in T that are allowed: of the work of a sequence, of the decode state. `parameters`

@@ -149,8 +149,8 @@ def _other_key(place: Place, m: Memory, read: ast.Expr, rng: random.Random) -> D
         return swap(key, new, f"{m.name} erased along {new}")
     if rng.random() < 0.3:
         factor = rng.choice(["0.5 * ", "2 * "])
-        return Draft(where, f"erase of {m.name} times {factor[:-3]}",
-                     ((read.span.start, read.span.end, f"({factor}{place.piece(read)})"),))  # fmt: skip
+        piece = (read.span.start, read.span.end, f"({factor}{place.piece(read)})")
+        return Draft(where, f"erase of {m.name} times {factor[:-3]}", (piece,))
     source = mapped_from(place, key, key.axes, rng)
     if source is None:
         return None

@@ -132,7 +132,9 @@ class Place:
     def drawing(self, value: Value, rng: random.Random) -> Draw:
         """The generator, before a statement: what it writes goes there, what it names is new."""
         used = self.axes(value.definition)
-        draw = Draw(rng, DRAWN, dict.fromkeys(used, 2), self.names(value.definition, value.statement))
+        draw = Draw(
+            rng, DRAWN, dict.fromkeys(used, 2), self.names(value.definition, value.statement)
+        )
         draw.inner = 1
         taken = [int(n) for n in re.findall(r"[a-zA-Z](\d+)", self.text) if len(n) < 6]
         draw.count = max(taken, default=0)
@@ -159,6 +161,4 @@ def _binds(statement: ast.Statement) -> Iterator[tuple[str, bool]]:
 
 def stream_of(names: Sequence[Term], axes: Sequence[str] | None = None) -> list[Term]:
     """Streams among names; with those axes."""
-    return [
-        t for t in names if t.seq and not t.open and (axes is None or set(t.axes) == set(axes))
-    ]
+    return [t for t in names if t.seq and not t.open and (axes is None or set(t.axes) == set(axes))]

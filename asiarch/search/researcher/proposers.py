@@ -90,8 +90,10 @@ class Random:
             parent = choice.choice(list(view.library))
             donors = DonorsOf(self.workshop, view, parent, literature=True)
             try:
-                return self.workshop.child(parent, choice, donors, arm=self.name,
-                                           edits=choice.randint(1, self.edits), seen=view.seen)  # fmt: skip
+                return self.workshop.child(
+                    parent, choice, donors, arm=self.name,
+                    edits=choice.randint(1, self.edits), seen=view.seen,
+                )  # fmt: skip
             except NoProposal:
                 continue
         raise NoProposal(f"`{self.name}` found no child of {PARENTS} parents")
@@ -148,7 +150,9 @@ def choices(rng: Any) -> random.Random:
 
 def literature() -> tuple[Source, ...]:
     """The mixers of the library and the gallery as sources."""
-    return tuple(Source(e.name, e.text, e.op) for e in entries() if not e.name.startswith("channel."))
+    return tuple(
+        Source(e.name, e.text, e.op) for e in entries() if not e.name.startswith("channel.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,11 @@ class Proposers:
         numbers = tuple(n for n, o in OPERATORS.items() if not o.structural and n != "activation")
         made: list[Proposer] = [
             Grammar(shop),
-            *(Grammar(shop, f"grammar.{n}", (n,), (1,)) for n, o in OPERATORS.items() if o.structural),
+            *(
+                Grammar(shop, f"grammar.{n}", (n,), (1,))
+                for n, o in OPERATORS.items()
+                if o.structural
+            ),
             Grammar(shop, "simplify", ("delete",), (1, 1, 2)),
             Grammar(shop, "hp-only", numbers, (1, 2)),
             Random(shop),

@@ -57,8 +57,9 @@ def _needed(place: Place, w: Value) -> list[ast.Statement] | None:
     while grown:
         grown = False
         for i, s in enumerate(body):
-            bound = _bound(s)
-            if i in taken or not bound & names - formals or i >= at and not _updates(s, taken.values()):
+            if i in taken or not _bound(s) & names - formals:
+                continue
+            if i >= at and not _updates(s, taken.values()):
                 continue
             if isinstance(s, ast.For | ast.If | ast.Share):
                 return None
