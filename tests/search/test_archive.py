@@ -120,7 +120,9 @@ def test_uses_are_counted() -> None:
     archive = Archive()
     archive.add(elite("e", 1.0))
     assert [archive.taken("e"), archive.taken("e"), archive.taken("none")] == [1, 2, 0]
-    assert json.loads(json.dumps(archive.as_json()))["none/none/none/none/none/none"][0]["used"] == 2
+    assert (
+        json.loads(json.dumps(archive.as_json()))["none/none/none/none/none/none"][0]["used"] == 2
+    )
 
 
 def test_improvement_is_a_probability() -> None:

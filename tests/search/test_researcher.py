@@ -39,9 +39,7 @@ class Panel:
     """A view of a search that knows the panel alone."""
 
     def __init__(self, shop: Workshop = SHOP) -> None:
-        self.library = [
-            Source(e.name, e.text, e.op) for e in panel() if shop.accepts(e.text, e.op)
-        ]
+        self.library = [Source(e.name, e.text, e.op) for e in panel() if shop.accepts(e.text, e.op)]
         self.seen: set[str] = set()
 
     def parent(self, rng: np.random.Generator) -> Source:
