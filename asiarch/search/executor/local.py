@@ -34,7 +34,8 @@ class _Running:
 
 
 class LocalProcesses:
-    """An executor that runs each batch in a fork of a process that has imported `preload`.
+    """An executor that runs each batch in a fork of a process that has imported `preload` and
+    the handlers' modules.
 
     `kinds` says how jobs are run, by their kind. `slots` batches run at once, each with `threads`
     threads: on a CPU one thread and as many slots as cores are the fastest.
@@ -51,7 +52,8 @@ class LocalProcesses:
     ) -> None:
         self._kinds = dict(kinds)
         self._slots = slots
-        self._preload = tuple(preload)
+        handlers = (kind.entry.partition(":")[0] for kind in kinds.values())
+        self._preload = tuple(dict.fromkeys((*preload, *handlers)))
         self._threads = threads
         self._start_within = start_within
         self._folder = Path(tempfile.mkdtemp(prefix="asiarch-"))
