@@ -98,27 +98,20 @@ def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
     return {k: tuple(cast("list[Any]", v)) if isinstance(v, list) else v for k, v in data.items()}
 
 
-PANEL = (
-    "attention.full",
-    "attention.sliding",
-    "linear_attention.linear_attention",
-    "retention.retnet",
-    "gla.gla",
-    "mamba2.mamba2",
-    "hgrn2.hgrn2",
-    "rwkv6.rwkv6",
-    "delta_net.delta_net",
-    "gated_delta_net.gated_delta_net",
-    "kda.kda",
-    "comba.comba",
-)
-QUICK_PANEL = ("linear_attention", "mamba2", "delta_net", "gated_delta_net")
+PANEL = tuple(
+    f"panel.{name}_mixer"
+    for name in (
+        "softmax", "softmaxc", "swa", "lin", "linc", "retention", "scalar", "gla", "delta",
+        "delta2", "gdn", "conv",
+    )
+)  # fmt: skip
+QUICK_PANEL = tuple(f"panel.{name}_mixer" for name in ("linc", "scalar", "delta", "gdn"))
 LEARNING_RATES = (2e-3, 5e-3, 1.2e-2)
 
 QUICK = Protocol(
     name="quick",
     metric="auc",
-    panel=tuple(p for p in PANEL if p.split(".")[0] in QUICK_PANEL),
+    panel=QUICK_PANEL,
     tiers=(Tier("T1", ("update.small", "copy.small"), (2, 3), 0.05),),
     learning_rates=(5e-3,),
     select_seeds=0,
