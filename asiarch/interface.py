@@ -321,10 +321,12 @@ def _ledger(module: Any) -> Any:
 
 
 def parameters_of(module: Any) -> dict[str, Any]:
-    """Parameters by path as numpy arrays, of a torch module or the reference."""
+    """Parameters by path as float64 numpy arrays, of a module of any backend."""
     if hasattr(module, "state_dict"):
         return {k: v.detach().cpu().double().numpy() for k, v in module.state_dict().items()}
-    return dict(module.params)
+    import numpy as np
+
+    return {k: np.array(v, np.float64) for k, v in module.params.items()}
 
 
 def copy_parameters(source: Any, target: Any) -> None:
@@ -340,6 +342,9 @@ def copy_parameters(source: Any, target: Any) -> None:
         )
         return
     _same_paths(values, target.params)
+    if hasattr(target, "load"):
+        target.load(values)
+        return
     target.params.update({k: v.copy() for k, v in values.items()})
 
 

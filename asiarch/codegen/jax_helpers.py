@@ -42,16 +42,16 @@ HELPERS = {
 ''',
     "l2norm": '''def l2norm(x: Array, dim: Any) -> Array:
     """x over its length along `dim`."""
-    return x * lax.rsqrt((x * x).sum(dim, keepdims=True) + 1e-6)
+    return x / jnp.sqrt((x * x).sum(dim, keepdims=True) + 1e-6)
 ''',
     "rms_norm": '''def rms_norm(x: Array, dim: Any, weight: Array) -> Array:
     """x over its root mean square along `dim`, weighted."""
-    return x * lax.rsqrt((x * x).mean(dim, keepdims=True) + 1e-6) * weight
+    return x / jnp.sqrt((x * x).mean(dim, keepdims=True) + 1e-6) * weight
 ''',
     "layer_norm": '''def layer_norm(x: Array, dim: Any, weight: Array, bias: Array) -> Array:
     """x less its mean, over its deviation along `dim`, weighted."""
     x = x - x.mean(dim, keepdims=True)
-    return x * lax.rsqrt((x * x).mean(dim, keepdims=True) + 1e-5) * weight + bias
+    return x / jnp.sqrt((x * x).mean(dim, keepdims=True) + 1e-5) * weight + bias
 ''',
     "rope": '''def rope(x: Array, t: Array, base: float = 10000) -> Array:
     """The last axis of x [B, T, ..., K] as two halves, turned by t * base^(-i / (K / 2))."""

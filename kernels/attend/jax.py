@@ -37,7 +37,7 @@ def normalise(score: Array, allowed: Array, *sinks: Array) -> Array:
         total = weights.sum(-1, keepdims=True)
         if SINK:
             total = total + jnp.exp(sink - top)
-        return weights / jnp.where(total > 0, total, 1)
+        return weights / jnp.where(total != 0, total, 1)
     else:
         if STICK:
             left = jnp.where(allowed, jax.nn.sigmoid(-score), 1)

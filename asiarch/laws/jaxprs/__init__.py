@@ -1,0 +1,1 @@
+"""Programs of jax, read as the jaxprs that jax compiles."""
