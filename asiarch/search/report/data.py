@@ -54,7 +54,9 @@ class Asked:
     protocol_hash: str = ""
     claims: bool = False
     metric: str = "area under the training loss"
-    unit: str = "nats"
+    unit: str = "nats"  # of effects over all tasks
+    task_unit: str = "nats"  # of the effects of one task
+    time_unit: str = "microseconds per token"
     level: float = 0.95
     tasks: tuple[str, ...] = ()
     baseline: str = ""
@@ -124,7 +126,7 @@ class Candidate:
     reached: the last tier that it entered. reason: why it was turned away there, empty if it was
     not; message: in words. overall: the effect that it is ranked by, pooled over tasks, on
     selection seeds; confirmed: the same on confirmation seeds. claim: it passed confirmation.
-    flops and state are per token and in floats; seconds per token.
+    flops: per token; state: in floats; time: in the unit that `Asked` names.
     """
 
     id: str
@@ -152,7 +154,7 @@ class Candidate:
     parameters: float = math.nan
     flops: float = math.nan
     state: float = math.nan
-    seconds: float = math.nan
+    time: float = math.nan
     curves: tuple[Curve, ...] = ()
     code: str = ""
     graph: str = ""  # an SVG of asiarch.draw
@@ -226,12 +228,16 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class TierPair:
-    """How one tier's ranking of the panel agrees with a later one's (Spearman)."""
+    """How one tier's ranking of the panel agrees with a later one's (Spearman).
+
+    p: the chance of as much agreement by chance, if it was computed.
+    """
 
     first: str
     second: str
     rho: Estimate
     count: int = 0
+    p: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def _parts(c: Candidate, around: Around) -> Iterator[str]:
     if c.note:
         yield f"<p>{escape(c.note)}</p>"
     yield from (f"<p>Audit: {escape(a)}.</p>" for a in c.audit)
-    yield _facts(c)
+    yield _facts(c, around.asked)
     if c.text:
         yield f"<pre>{highlighted(c.text)}</pre>"
     yield from _descent(c, around)
@@ -63,7 +63,7 @@ def _parts(c: Candidate, around: Around) -> Iterator[str]:
         )
 
 
-def _facts(c: Candidate) -> str:
+def _facts(c: Candidate, asked: Asked) -> str:
     sizes = ", ".join(f"{k} = {v}" for k, v in c.sizes.items())
     near = "; ".join(
         f"{n.name}{f', {n.label}' if n.label else ''}"
@@ -74,7 +74,7 @@ def _facts(c: Candidate) -> str:
         f"{number(value)} {name}"
         for name, value in (
             ("parameters", c.parameters), ("FLOPs per token", c.flops), ("state floats", c.state),
-            ("microseconds per token", 1e6 * c.seconds),
+            (asked.time_unit, c.time),
         )
         if math.isfinite(value)
     ]  # fmt: skip
@@ -136,9 +136,10 @@ def _effects(c: Candidate, asked: Asked) -> str:
     if not c.effects:
         return ""
     heads = "".join(f'<th scope="col">{escape(h)}</th>' for h in HEADS)
+    caption = escape(f"Effects, {asked.task_unit} better than the baseline")
     return (
-        f'<div class="wide"><table><caption>Effects, {escape(asked.unit)} better than the baseline'
-        f"</caption><thead><tr>{heads}</tr></thead>"
+        f'<div class="wide"><table><caption>{caption}</caption>'
+        f"<thead><tr>{heads}</tr></thead>"
         f"<tbody>{''.join(map(_effect, c.effects))}</tbody></table></div>"
     )
 

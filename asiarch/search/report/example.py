@@ -29,8 +29,8 @@ UPDATES = {
     "sum": ("S[t-1] + k * v", "none"),
     "scalar": ("a * S[t-1] + k * v", "scalar"),
     "diagonal": ("a * S[t-1] + k * v", "diagonal"),
-    "delta": ("S[t-1] + b * k * (v - k @ S[t-1])", "Householder"),
-    "gated_delta": ("a * S[t-1] + b * k * (v - k @ (a * S[t-1]))", "Householder"),
+    "delta": ("S[t-1] + b * k * (v - k @ S[t-1])", "householder"),
+    "gated_delta": ("a * S[t-1] + b * k * (v - k @ (a * S[t-1]))", "householder"),
 }
 GAINS = {
     "sum": -0.09,
@@ -206,7 +206,7 @@ class _Maker:
             flops=flops,
             seeds=seeds,
             state=2048 * (1 + 0.06 * (genes["conv"] == "short")) * rng.choice((0.5, 1, 1, 2)),
-            seconds=math.nan if rng.random() < 0.05 else flops * rng.uniform(2, 5) * 1e-11,
+            time=math.nan if rng.random() < 0.05 else flops * rng.uniform(2, 5) * 1e-5,
         )
         if reason:
             curves = (_curve(rng, "update", 0, broken=reason == "nan"),)
@@ -301,7 +301,7 @@ def _niche(genes: Mapping[str, str]) -> dict[str, str]:
         "state": "matrix",
         "transition": UPDATES[genes["rule"]][1],
         "gating": genes["gate"],
-        "range": "all",
+        "attention": "none",
         "conv": genes["conv"],
         "read": genes["read"],
     }
@@ -428,7 +428,7 @@ def _discoveries() -> Iterator[d.Discoveries]:
                     14.2,
                 ),
                 d.Fit(
-                    "power law",
+                    "power",
                     "exponent 0.8 (0.3 to 1.6)",
                     tuple(end * (i / 30) ** 0.8 for i in range(31)),
                     15.8,

@@ -41,7 +41,7 @@ def sections(data: ReportData) -> Iterator[Section]:
     yield Section("effects", "Effects", (forest(rows, asked),), _effects(data))
     yield Section(
         "costs", "Effects and costs",
-        tuple(pareto(rows, cost, asked) for cost in ("flops", "state", "seconds")),
+        tuple(pareto(rows, cost, asked) for cost in ("flops", "state", "time")),
         "Look for marks up and to the left: the line joins operators that none beats in both; "
         "the null arm shows how high luck reaches.",
     )  # fmt: skip

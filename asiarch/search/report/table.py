@@ -12,12 +12,12 @@ NAME, REASON = 190, 110  # pixels of a name and of a reason
 COLUMNS = (
     ("name", ""), ("arm", ""), ("outcome", ""), ("tier", ""), ("selection seeds", "n"),
     ("fresh seeds", "n"), ("seeds", "n"), ("parameters", "n"), ("FLOPs", "n"),
-    ("state", "n"), ("µs", "n"), ("order", "n"),
+    ("state", "n"), ("time", "n"), ("order", "n"),
 )  # fmt: skip
 
 _CAPTION = (
-    "Effects by kind of seeds, seeds, parameters; FLOPs, floats of state and microseconds are per "
-    "token; order is that of proposal."
+    "Effects by kind of seeds; seeds; parameters; FLOPs per token; floats of state; measured time, "
+    "{}; order of proposal."
 )
 
 
@@ -30,9 +30,10 @@ def candidate_table(candidates: Sequence[Candidate], asked: Asked) -> str:
         for name, css in COLUMNS
     )
     body = "".join(_row(c, asked) for c in rows)
+    caption = escape(_CAPTION.format(asked.time_unit))
     return (
         f"{''.join(_controls(candidates, asked))}"
-        f'<div class="wide"><table id="all"><caption>{_CAPTION}</caption>'
+        f'<div class="wide"><table id="all"><caption>{caption}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -68,7 +69,7 @@ def _row(c: Candidate, asked: Asked) -> str:
     )  # fmt: skip
     numbers = (
         interval(c.overall), interval(c.confirmed), str(c.seeds) if c.seeds else "–",
-        *(number(v) for v in (c.parameters, c.flops, c.state, 1e6 * c.seconds)), str(c.order),
+        *(number(v) for v in (c.parameters, c.flops, c.state, c.time)), str(c.order),
     )  # fmt: skip
     name = f'<a href="#{anchor(c.id)}"><bdi>{escape(cut(c.name, NAME, 13))}</bdi></a>'
     return (

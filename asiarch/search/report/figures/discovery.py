@@ -12,7 +12,7 @@ from asiarch.search.report.figures.kinds import Kind, empty, kinds, legend
 from asiarch.search.report.text import count, cut, number, width
 
 WIDTH, LEFT, RIGHT, FIELD = 720.0, 48.0, 120.0, 280.0
-STYLES = {"poisson": "dash", "power law": "dot", "saturating": "dashdot"}
+STYLES = {"poisson": "dash", "power": "dot", "saturating": "dashdot"}
 WITHOUT = "No null arm was run: nothing here tells a discovery from luck."
 
 

@@ -9,9 +9,9 @@ from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import NULL, Asked, Candidate, Estimate
 from asiarch.search.report.figures.kinds import empty, legend
 from asiarch.search.report.style import SMALL
-from asiarch.search.report.text import count, effect, width
+from asiarch.search.report.text import MISSING, count, effect, width
 
-ROWS, COLUMNS = ("state", "transition"), ("gating", "read")
+ROWS, COLUMNS = ("state", "transition", "attention"), ("gating", "read")
 LEAST, MOST, NAMES, HEIGHT = 84.0, 140.0, 240.0, 38.0
 
 
@@ -74,8 +74,12 @@ _LEGEND = (
 )
 
 
+def _short(value: str) -> str:
+    return MISSING if value in ("", "none") else value
+
+
 def _key(candidate: Candidate, names: Sequence[str]) -> str:
-    return " · ".join(candidate.niche.get(n, "") or "none" for n in names)
+    return " · ".join(_short(candidate.niche.get(n, "")) for n in names)
 
 
 def _best(found: Sequence[Candidate]) -> Estimate:

@@ -15,7 +15,7 @@ from asiarch.search.report.text import anchor, count, effect, interval, number
 COSTS: dict[str, tuple[str, Callable[[Candidate], float]]] = {
     "flops": ("FLOPs per token", lambda c: c.flops),
     "state": ("state floats", lambda c: c.state),
-    "seconds": ("microseconds per token, measured", lambda c: 1e6 * c.seconds),
+    "time": ("", lambda c: c.time),
 }
 WIDTH, LEFT, RIGHT, TOP, FIELD, BOTTOM = 336.0, 52.0, 14.0, 64.0, 250.0, 44.0
 
@@ -36,9 +36,10 @@ def front(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def pareto(candidates: Sequence[Candidate], cost: str, asked: Asked | None = None) -> Figure:
-    """cost: `flops`, `state` or `seconds`. Effects are those on confirmation seeds where known."""
+    """cost: `flops`, `state` or `time`. Effects are those on confirmation seeds where known."""
     asked = asked or Asked()
     title, of = COSTS[cost]
+    title = title or f"measured time, {asked.time_unit}"
     rows = [c for c in candidates if _effect(c).known]
     drawn = [c for c in rows if math.isfinite(of(c)) and of(c) >= 0]
     points = [(of(c), _effect(c).value) for c in drawn]

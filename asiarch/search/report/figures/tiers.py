@@ -9,6 +9,7 @@ from asiarch.search.report.data import TIERS, TierPair
 from asiarch.search.report.figures.kinds import empty
 from asiarch.search.report.text import effect, interval
 
+CHANCE = 0.025
 CELL, HEIGHT, LEFT, TOP = 118.0, 56.0, 70.0, 44.0
 
 
@@ -41,7 +42,8 @@ def tier_agreement(pairs: Sequence[TierPair]) -> Figure:
 
 
 def gates(pair: TierPair) -> bool:
-    return pair.rho.bounded and pair.rho.low > 0
+    """Zero is excluded by the interval, and by the permutations where they were made."""
+    return pair.rho.bounded and pair.rho.low > 0 and not pair.p > CHANCE
 
 
 def _ordered(names: set[str]) -> list[str]:
