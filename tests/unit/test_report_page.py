@@ -305,7 +305,7 @@ def test_claims_stand_with_their_intervals() -> None:
 def test_no_claim_is_said_with_what_would_have_been_missed() -> None:
     text = said(CASES["no claims"])
     assert text.startswith("No claim: ")
-    assert "a true effect of 0.016 is found 80 % of the time" in text
+    assert "a true effect of 0.016 nats is found 80 % of the time" in text
     assert "no claim is no proof that there is none" in text
     assert "part of that is luck" in text
 

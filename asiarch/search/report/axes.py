@@ -85,10 +85,16 @@ class Frame:
     def draw(
         self, canvas: Canvas, x_title: str, y_title: str, *, xs: int = 5, ys: int = 5,
         x_labels: Sequence[tuple[float, str]] | None = None, sign: bool = False,
+        whole: bool = False,
     ) -> None:  # fmt: skip
-        """Grid, numbers and titles. The y title stands above the field, where it is read."""
+        """Grid, numbers and titles. The y title stands above the field, where it is read.
+
+        whole: what is counted has no halves.
+        """
         left, right, bottom, top = self.x.start, self.x.end, self.y.start, self.y.end
         for value in self.y.ticks(ys):
+            if whole and value != int(value):
+                continue
             y = self.y(value)
             canvas.line([(left, y), (right, y)], "grid")
             canvas.text(left - 6, y + 4, tick(value, sign=sign), "t m e")

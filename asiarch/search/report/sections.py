@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,7 +23,9 @@ from asiarch.search.report.figures import (
 from asiarch.search.report.figures.discovery import WITHOUT
 from asiarch.search.report.figures.learning_rates import at_edge
 from asiarch.search.report.figures.tiers import gates
-from asiarch.search.report.text import count
+from asiarch.search.report.text import count, percent
+
+ENOUGH = 0.5  # of the longest arm's compute, for a null arm to say something
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +104,23 @@ def _effects(data: ReportData) -> str:
 def _discoveries(data: ReportData) -> str:
     if not any(a.arm == NULL for a in data.discoveries):
         return WITHOUT
+    share = null_share(data)
+    little = (
+        f" The null arm has spent {percent(share)} of what the longest arm has: it says little."
+        if share < ENOUGH
+        else ""
+    )
     return (
         "An arm says something where it leaves the null arm's line and band; a constant rate of "
-        "passes is a straight line too."
+        f"passes is a straight line too.{little}"
     )
+
+
+def null_share(data: ReportData) -> float:
+    """The null arm's compute over the longest arm's; nan without one of them."""
+    totals = {a.arm: max(a.compute, default=0.0) for a in data.discoveries}
+    longest = max((t for name, t in totals.items() if name != NULL), default=0.0)
+    return totals[NULL] / longest if NULL in totals and longest > 0 else math.nan
 
 
 def _tiers(data: ReportData) -> str:
@@ -118,6 +134,10 @@ def _tiers(data: ReportData) -> str:
 
 def _rates(data: ReportData) -> str:
     edge = sum(map(at_edge, data.rate_curves))
+    if not edge:
+        return (
+            f"None of {count(len(data.rate_curves), 'operator')} did best at an edge of the grid."
+        )
     return (
         f"{edge} of {count(len(data.rate_curves), 'operator')} did best at an edge of the grid; "
         "for those a better rate may lie outside of it."

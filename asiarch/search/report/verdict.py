@@ -104,7 +104,12 @@ def _null(data: ReportData, proposed: Sequence[Candidate]) -> Iterator[str]:
             f"{passed} passed."
         )
         yield text + (" That is an error of the protocol: distrust the claims." if passed else "")
-    elif proposed:
+    for arm in (a for a in data.discoveries if a.arm == NULL and a.count and not null):
+        yield (
+            f"The null arm, the baseline against itself, ran apart: {number(arm.count[-1])} passed "
+            f"in {number(arm.compute[-1])} {data.compute_unit}."
+        )
+    if proposed and not null and not any(a.arm == NULL for a in data.discoveries):
         yield (
             "No null arm was run here, so luck was not measured in this search, "
             "only by the simulation of the protocol, if at all."
@@ -119,11 +124,15 @@ def _limits(
         yield "The power of this run is not known: nothing says what it would have missed."
     else:
         if math.isfinite(power.detectable):
+            spread = (
+                f" and a spread of {number(power.sigma)} {asked.unit} between paired seeds"
+                if math.isfinite(power.sigma)
+                else ""
+            )
             yield (
-                f"With {count(power.seeds, 'confirmation seed')} and a spread of "
-                f"{number(power.sigma)} {asked.unit} between paired seeds, a true effect of "
-                f"{number(power.detectable)} is found {percent(power.power)} of the time. "
-                "Smaller ones are mostly missed: no claim is no proof that there is none."
+                f"With {count(power.seeds, 'confirmation seed')}{spread}, a true effect of "
+                f"{number(power.detectable)} {asked.unit} is found {percent(power.power)} of the "
+                "time. Smaller ones are mostly missed: no claim is no proof that there is none."
             )
         if power.error.known:
             yield (

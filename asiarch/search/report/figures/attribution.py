@@ -30,13 +30,14 @@ def attribution(
     rows = sorted(components, key=_order)[:most]
     canvas = Canvas()
     bottom = TOP + ROW * max(len(rows), 1)
-    for at, (way, title, css, mark) in enumerate(WAYS):
+    for at, (way, title, css, mark) in enumerate(WAYS if rows else ()):
         left = LEFT + (PANEL + GAP) * at
         values = [getattr(r, way) for r in rows]
         unit = asked.unit if way == "causal" else ""
         _panel(canvas, left, bottom, values, title, unit, css, mark)
     edge = LEFT + (PANEL + GAP) * len(WAYS)
-    canvas.text(edge + LINEAGES - 4, TOP - 14, "lineages", "t m e")
+    if rows:
+        canvas.text(edge + LINEAGES - 4, TOP - 14, "lineages", "t m e")
     for at, row in enumerate(rows):
         y = TOP + ROW * (at + 0.5)
         canvas.text(0, y + 4, row.name, "", room=LEFT - 14)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from asiarch.search.report.axes import Frame, scale, spread
-from asiarch.search.report.canvas import Canvas, Figure
+from asiarch.search.report.canvas import Canvas, Figure, Point
 from asiarch.search.report.data import NULL, Discoveries, Fit
 from asiarch.search.report.figures.kinds import Kind, empty, kinds, legend
 from asiarch.search.report.text import count, cut, number, width
@@ -41,13 +42,13 @@ def discovery(arms: Sequence[Discoveries], unit: str = "FLOPs") -> Figure:
         scale([0.0, *xs], LEFT, WIDTH - RIGHT, pad=0.0),
         scale([0.0, 1.0, *ys], bottom, top, pad=0.0),
     )
-    frame.draw(canvas, f"all compute spent, {unit}", "distinct confirmed discoveries")
+    frame.draw(canvas, f"all compute spent, {unit}", "distinct confirmed discoveries", whole=True)
     for arm in ordered:
         _arm(canvas, frame, arm, look[arm.arm])
     drawn = [a for a in ordered if a.count]
     places = spread([frame.y.clamp(a.count[-1]) for a in drawn], 14, top, bottom)
     for arm, y in zip(drawn, places, strict=True):
-        canvas.text(frame.x(arm.compute[-1]) + 7, y + 4, arm.arm, "t b", room=RIGHT - 10)
+        canvas.text(frame.x(arm.compute[-1]) + 7, y + 4, arm.arm, "t b halo", room=RIGHT - 10)
     if not arms:
         empty(canvas, (LEFT + WIDTH - RIGHT) / 2, top + FIELD / 2, "no arm was run")
     bottom = _fits(canvas, ordered, bottom + 58)
@@ -88,7 +89,16 @@ def _arm(canvas: Canvas, frame: Frame, arm: Discoveries, kind: Kind) -> None:
         points = [(x, frame.y.clamp(v)) for x, v in pairs if math.isfinite(v)]
         canvas.line(points, f"l thin {STYLES.get(fit.name, '')} {kind.css}")
     points = [(x, frame.y(v)) for x, v in zip(at, arm.count, strict=True) if math.isfinite(v)]
-    canvas.line(points, _line(arm, kind))
+    canvas.line(_steps(points), _line(arm, kind))
+
+
+def _steps(points: Sequence[Point]) -> list[Point]:
+    """A count stays what it is until it is one more."""
+    found = list(points[:1])
+    for (_, before), (x, y) in pairwise(points):
+        if y != before:
+            found += [(x, before), (x, y)]
+    return [*found, *points[-1:]]
 
 
 def _fits(canvas: Canvas, arms: Sequence[Discoveries], y: float) -> float:

@@ -39,7 +39,7 @@ def learning_rates(
         scale([0.0, top], bottom, TOP, pad=0.03),
     )
     labels = [(r, number(r)) for r in rates]
-    frame.draw(canvas, "learning rate", f"{asked.unit} above its own best", x_labels=labels)
+    frame.draw(canvas, "learning rate", f"{asked.task_unit} above its own best", x_labels=labels)
     shown = 0
     ends: list[tuple[float, str, str]] = []
     for curve, lift in sorted(lifted, key=lambda p: p[0].panel):

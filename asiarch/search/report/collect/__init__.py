@@ -1,0 +1,5 @@
+"""From a store to the data of a report."""
+
+from asiarch.search.report.collect.collect import collect
+
+__all__ = ["collect"]

@@ -1,0 +1,192 @@
+"""Effects of candidates: paired differences to the baseline, by task and over tasks.
+
+One task's effect is in the metric's own unit. Over tasks they are added in units of the sd of one
+paired difference of each task, since a nat of one task is not a nat of another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+
+from asiarch.search.report.collect.scores import Result, Scores, number
+from asiarch.search.report.data import CONFIRMATION, SELECTION, UNKNOWN, Effect, Estimate
+from asiarch.search.stats.confirm import LEAST, confirm
+from asiarch.search.stats.paired import Pooled, pooled
+from asiarch.search.stats.shrink import shrink
+from asiarch.search.stats.solved import jeffreys
+from asiarch.search.stats.special import Array, t_quantile
+
+FEWEST = 3  # effects that say how large effects are
+
+
+@dataclass(slots=True)
+class Measured:
+    """What a candidate's effects are."""
+
+    effects: list[Effect] = field(default_factory=list[Effect])
+    overall: Estimate = UNKNOWN
+    shrunk: float = math.nan
+    confirmed: Estimate = UNKNOWN
+    p: float = math.nan  # Holm's, of the confirmation
+    seeds: int = 0
+
+
+def differences(found: Mapping[str, Result], against: Mapping[str, Result]) -> dict[str, float]:
+    """Baseline less candidate by seed, of the seeds that both finished."""
+    pairs = {s: against[s].value - found[s].value for s in found if s in against}
+    return {s: v for s, v in pairs.items() if math.isfinite(v)}
+
+
+@dataclass(slots=True)
+class Effects:
+    """Of all candidates against one baseline. `units`: the sd of a paired difference by task."""
+
+    scores: Scores
+    baseline: str
+    level: float
+    grid: Sequence[float] = ()
+    units: dict[str, Pooled] = field(default_factory=dict[str, Pooled])
+    found: dict[str, Measured] = field(default_factory=dict[str, Measured])
+
+    def __post_init__(self) -> None:
+        self.found = {c: Measured() for c in self.scores.candidates()}
+        for confirmed in (False, True):
+            for task in self.scores.tasks(confirmed):
+                self._task(task, confirmed)
+        for candidate in self.found:
+            self._overall(candidate)
+        self._shrink()
+        self._confirm()
+
+    def pairs(self, candidate: str, task: str, confirmed: bool) -> dict[str, float]:
+        of = self.scores.of
+        return differences(of(candidate, task, confirmed), of(self.baseline, task, confirmed))
+
+    def _task(self, task: str, confirmed: bool) -> None:
+        rows = {c: self.pairs(c, task, confirmed) for c in self.found}
+        rest = [list(v.values()) for c, v in rows.items() if c != self.baseline and len(v) > 1]
+        if not rest:
+            return
+        spread = pooled(_table(rest))
+        if spread.sigma > 0 and not (confirmed and task in self.units):
+            self.units[task] = spread
+        reach = _reach(self.level, spread.df)
+        for candidate, pairs in rows.items():
+            if pairs:
+                half = math.nan if candidate == self.baseline else reach * spread.sigma
+                effect = self._effect(candidate, task, confirmed, list(pairs.values()), half)
+                self.found[candidate].effects.append(effect)
+
+    def _effect(
+        self, candidate: str, task: str, confirmed: bool, pairs: Sequence[float], half: float
+    ) -> Effect:
+        results = list(self.scores.of(candidate, task, confirmed).values())
+        value, half = float(np.mean(pairs)), half / math.sqrt(len(pairs))
+        rate = results[0].rate
+        return Effect(
+            task,
+            CONFIRMATION if confirmed else SELECTION,
+            len(pairs),
+            Estimate(value, value - half, value + half),
+            baseline=self.baseline,
+            learning_rate=rate,
+            edge=len(self.grid) > 2 and rate in (self.grid[0], self.grid[-1]),
+            solved=_solved(results, self.level),
+        )
+
+    def _overall(self, candidate: str) -> None:
+        """The mean over tasks in sds; tasks have runs of their own, so errors add in squares."""
+        measured = self.found[candidate]
+        rows = [e for e in measured.effects if e.stage == SELECTION and e.task in self.units]
+        if not rows:
+            return
+        measured.seeds = max(e.seeds for e in rows)
+        value = float(np.mean([e.estimate.value / self.units[e.task].sigma for e in rows]))
+        if candidate == self.baseline:
+            measured.overall = Estimate(value)
+            return
+        error = math.sqrt(sum(1 / e.seeds for e in rows)) / len(rows)
+        half = _reach(self.level, min(self.units[e.task].df for e in rows)) * error
+        measured.overall = Estimate(value, value - half, value + half)
+
+    def _shrink(self) -> None:
+        rows = [m for c, m in self.found.items() if m.overall.bounded and c != self.baseline]
+        if len(rows) >= FEWEST:
+            errors = [(m.overall.high - m.overall.low) / 4 for m in rows]
+            means = shrink([m.overall.value for m in rows], errors, skeptical=True).mean
+            for row, mean in zip(rows, means, strict=True):
+                row.shrunk = float(mean)
+
+    def _confirm(self) -> None:
+        """By the rule of claims: each by its own spread, intervals that hold for all at once."""
+        tasks = [t for t in self.scores.tasks(True) if t in self.units]
+        rows = {c: self._by_seed(c, tasks) for c in self.found if c != self.baseline}
+        rows = {c: v for c, v in rows.items() if len(v)}
+        counts = {len(v) for v in rows.values()}
+        if len(counts) == 1 and min(counts) >= LEAST:
+            done = confirm(np.stack(list(rows.values())))
+            for i, candidate in enumerate(rows):
+                ends = (float(a[i]) for a in (done.effect, done.low, done.high))
+                self._set(candidate, Estimate(*ends), len(rows[candidate]), float(done.adjusted[i]))
+        else:
+            for candidate, values in rows.items():
+                self._set(candidate, Estimate(float(values.mean())), len(values), math.nan)
+
+    def _set(self, candidate: str, estimate: Estimate, seeds: int, p: float) -> None:
+        measured = self.found[candidate]
+        measured.confirmed, measured.seeds, measured.p = estimate, seeds, p
+
+    def _by_seed(self, candidate: str, tasks: Sequence[str]) -> Array:
+        """Mean over tasks in sds by seed number; empty unless every task has as many seeds."""
+        columns = [list(self.pairs(candidate, t, True).values()) for t in tasks]
+        if not columns or len({len(c) for c in columns}) != 1:
+            return np.zeros(0)
+        units = [self.units[t].sigma for t in tasks]
+        return np.mean([np.asarray(c) / u for c, u in zip(columns, units, strict=True)], axis=0)
+
+
+def _table(rows: Sequence[Sequence[float]]) -> Array:
+    """Rows of unequal length, `nan` behind the short ones."""
+    table = np.full((len(rows), max(map(len, rows))), np.nan)
+    for i, row in enumerate(rows):
+        table[i, : len(row)] = row
+    return table
+
+
+def _reach(level: float, df: float) -> float:
+    return float(t_quantile((1 + level) / 2, df))
+
+
+def _solved(results: Sequence[Result], level: float) -> Estimate:
+    metrics = [r.values.get("metrics") for r in results]
+    known = [cast("Mapping[str, object]", m) for m in metrics if isinstance(m, dict)]
+    marks = [number(m.get("solved")) for m in known]
+    marks = [m for m in marks if math.isfinite(m)]
+    if not marks:
+        return UNKNOWN
+    low, high = jeffreys(sum(marks), len(marks), level)
+    return Estimate(sum(marks) / len(marks), float(low), float(high))
+
+
+def best_of_panel(scores: Scores, panel: Sequence[str]) -> str:
+    """The bar where none was named: the least mean rank over tasks, on selection seeds."""
+    ranks: dict[str, list[float]] = {}
+    for task in scores.tasks(False):
+        means = {c: _mean(scores.of(c, task, False)) for c in panel}
+        known = sorted((v, c) for c, v in means.items() if math.isfinite(v))
+        for place, (_, candidate) in enumerate(known):
+            ranks.setdefault(candidate, []).append(place)
+    if not ranks:
+        return ""
+    most = max(map(len, ranks.values()))
+    return min((sum(r), c) for c, r in ranks.items() if len(r) == most)[1]
+
+
+def _mean(results: Mapping[str, Result]) -> float:
+    values = [r.value for r in results.values() if math.isfinite(r.value)]
+    return sum(values) / len(values) if values else math.nan

@@ -1,0 +1,287 @@
+"""From a store to a report: effects are those of the runs, and nothing is made up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asiarch.search.job import Job, done, failed
+from asiarch.search.protocol import Protocol, Tier
+from asiarch.search.report import data as d
+from asiarch.search.report.collect import collect
+from asiarch.search.report.example import GENES, program
+from asiarch.search.report.page import page
+from asiarch.search.report.verdict import verdict
+from asiarch.search.store import Candidate, Edit, Proposal, Store
+
+from .support import Clock
+
+TASKS = ("update.small", "copy.small")
+RATES = (2e-3, 5e-3, 1.2e-2)
+PROTOCOL = Protocol(
+    name="small", metric="auc", panel=("a", "b"), tiers=(Tier("T1", TASKS, (2, 4), 0.05),),
+    learning_rates=RATES, select_seeds=1, confirm_seeds=8, claim_tasks=TASKS,
+)  # fmt: skip
+RULES = {"sums": ("sum", 0.9), "decays": ("scalar", 0.5), "diagonals": ("diagonal", 0.4),
+         "deltas": ("delta", 0.1), "gates": ("gated_delta", 0.0)}  # fmt: skip
+SEEDS = (0, 1, 2, 3)
+
+
+def loss(task: str, gap: float, seed: int, noise: float) -> float:
+    """A task's own level, the seed's shift that all share, the design's gap, a little noise."""
+    level = 2.0 if task == "update.small" else 1.0
+    return level * (1 + gap) + 0.1 * seed + level * noise
+
+
+class Search:
+    """Fills a store as a loop would."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.rng = store, np.random.default_rng(0)
+        self.gaps: dict[str, float] = {}
+        self.losses: dict[tuple[str, str, str, int], float] = {}
+        self.number = 0
+
+    def propose(
+        self, run: str, id: str, rule: str, gap: float, *, operator: str = "replace",
+        parents: tuple[str, ...] = (), edits: tuple[Edit, ...] = (), verdict: str = "accepted",
+        label: str = "", note: str = "",
+    ) -> None:  # fmt: skip
+        genes = {g: v[0] for g, v in GENES.items()} | {"rule": rule, "scale": str(len(self.gaps))}
+        text = program(genes)
+        self.gaps.setdefault(id, gap)
+        self.store.knowledge.add(Candidate(id, text, "mixer", {"D": 16, "H": 2}))
+        self.store.knowledge.propose(
+            Proposal(run, self.number, operator, text, "mixer", verdict, id, parents, edits, label,
+                     note)
+        )  # fmt: skip
+        self.number += 1
+
+    def train(
+        self, run: str, id: str, role: str, seeds: tuple[int, ...], *, tier: str = "T1",
+        rates: tuple[float, ...] = (5e-3,), fail: str = "",
+    ) -> None:  # fmt: skip
+        for task in TASKS:
+            for seed in seeds:
+                jobs = [
+                    Job("train", {"program": id, "task": task, "seed": seed, "role": role,
+                                  "learning_rate": rate, "run": run})
+                    for rate in rates
+                ]  # fmt: skip
+                self.store.jobs.submit(run, jobs)
+                self.store.knowledge.use(run, id, jobs, role=role, tier=tier, k=seed)  # type: ignore[arg-type]
+                for _ in jobs:
+                    self._end(id, task, role, fail)
+
+    def _end(self, id: str, task: str, role: str, fail: str) -> None:
+        lease = self.store.jobs.lease("w", width=1)
+        assert lease is not None
+        (job,) = lease.jobs
+        seed, rate = job.spec["seed"], job.spec["learning_rate"]
+        assert isinstance(seed, int)
+        assert isinstance(rate, float)
+        value = loss(task, self.gaps[id], seed, 0.02 * float(self.rng.normal()))
+        value += 0.2 * abs(math.log(rate / 5e-3))
+        if fail:
+            self.store.jobs.record(lease, [failed("nan", "at step 3", seconds=1, flops=1e9)])
+            return
+        self.losses[id, task, role, seed] = value
+        values = {
+            "auc": value, "curve": [value + 1, value, value - 0.5], "steps": 300,
+            "metrics": {"solved": 1.0 if value < 2 else 0.0, "accuracy": 0.5},
+            "parameters": 1000, "state_floats": 64, "flops_per_token": 5e3,
+        }  # fmt: skip
+        seconds = 3.0 if id == "gates" else 6.0
+        self.store.jobs.record(lease, [done(values, seconds=seconds, flops=1e9)])
+
+
+def fill(store: Store) -> Search:
+    protocol = PROTOCOL.to_json()
+    store.runs.begin("main", protocol, master=7, arm="full", code="0.1.0+test")
+    search = Search(store)
+    for name, (rule, gap) in RULES.items():
+        search.propose("main", name, rule, gap, operator="panel", label=name)
+        search.train("main", name, "select", (90,), rates=RATES)
+        search.train("main", name, "train", SEEDS)
+        search.train("main", name, "train", (50, 51), tier="T2")
+    card = Edit("replace", "mixer", "gate", {"cognition": ["card-1"], "experience": []})
+    own = Edit("insert", "mixer", "norm", {"cognition": [], "experience": [], "original": True})
+    both = Edit("splice", "mixer", "read", {"cognition": ["c"], "experience": ["gates"]})
+    for i, gap in enumerate((-0.15, 0.05, 0.05, 0.1, -0.02)):
+        search.propose("main", f"new{i}", "gated_delta", gap, parents=("gates",),
+                       edits=((card, own, card, both, own)[i],))  # fmt: skip
+        search.train("main", f"new{i}", "train", SEEDS)
+    search.propose("main", "broken", "sum", 0.0, parents=("sums",), edits=(own,))
+    search.train("main", "broken", "train", (0,), fail="nan")
+    search.propose("main", "new0", "delta", 0.0, verdict="duplicate", label="gates", note="seen")
+    search.propose("main", "wide", "delta", 0.0, verdict="cost", note="work is O(T^2)")
+    claim = store.claims.freeze("main", ["new0", "new4"])
+    for id in ("gates", "new0", "new4"):
+        search.train("main", id, "confirm", tuple(range(100, 108)), tier="C")
+    store.claims.judge(claim, "new0", True, {})
+    store.claims.judge(claim, "new4", False, {})
+    store.runs.begin("luck", protocol, master=8, arm="null")
+    search.train("luck", "gates", "train", (200,))
+    return search
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Search]]:
+    with Store(tmp_path_factory.mktemp("report") / "s.db", clock=Clock()) as store:
+        yield store, fill(store)
+
+
+@pytest.fixture(scope="module")
+def collected(filled: tuple[Store, Search]) -> d.ReportData:
+    return collect(filled[0], "main")
+
+
+def by_name(data: d.ReportData) -> Mapping[str, d.Candidate]:
+    return {c.id: c for c in data.candidates}
+
+
+def test_effects_are_the_means_of_paired_differences(
+    filled: tuple[Store, Search], collected: d.ReportData
+) -> None:
+    _, search = filled
+    for id in ("sums", "new0", "new3"):
+        for e in by_name(collected)[id].effects:
+            role, seeds = (
+                ("train", SEEDS) if e.stage == d.SELECTION else ("confirm", range(100, 108))
+            )
+            if id == "sums":
+                seeds = (*SEEDS, 50, 51)
+            wanted = [
+                search.losses["gates", e.task, role, s] - search.losses[id, e.task, role, s]
+                for s in seeds
+            ]
+            assert e.estimate.value == pytest.approx(sum(wanted) / len(wanted))
+            assert e.seeds == len(wanted)
+            assert e.estimate.low < e.estimate.value < e.estimate.high
+
+
+def test_the_baseline_is_the_best_of_the_panel_unless_one_was_named(
+    filled: tuple[Store, Search], collected: d.ReportData
+) -> None:
+    store, _ = filled
+    assert collected.asked.baseline == "gates"
+    assert by_name(collected)["gates"].overall == d.Estimate(0.0)
+    store.events.add("bar", "deltas", run="main")
+    named = collect(store, "main")
+    store.events.add("bar", "gates", run="main")
+    assert named.asked.baseline == "deltas"
+    assert by_name(named)["gates"].overall.value > 0
+
+
+def test_an_effect_over_tasks_is_in_sds_and_has_the_sign_of_better(collected: d.ReportData) -> None:
+    rows = by_name(collected)
+    assert rows["new0"].overall.low > 0 > rows["new3"].overall.high
+    assert rows["sums"].overall.value < rows["decays"].overall.value < 0
+    # gap -0.15 of a level of 1; a difference has sd 0.02 sqrt(2) of the level
+    assert rows["new0"].overall.value == pytest.approx(0.15 / (0.02 * math.sqrt(2)), rel=0.5)
+
+
+def test_a_claim_is_the_store_s_verdict_and_no_other(collected: d.ReportData) -> None:
+    assert [c.id for c in collected.candidates if c.claim] == ["new0"]
+    rows = by_name(collected)
+    assert rows["new0"].confirmed.low > 0
+    assert rows["new4"].confirmed.known
+    assert rows["new1"].confirmed == d.UNKNOWN
+    assert rows["new0"].seeds == 8
+    assert rows["new0"].effects[-1].p < 0.05
+    assert verdict(collected).headline.startswith("1 claim: mixer 5 beats the baseline")
+
+
+def test_failures_have_reasons_and_no_score(collected: d.ReportData) -> None:
+    rows = by_name(collected)
+    assert (rows["broken"].reason, rows["broken"].message) == ("nan", "at step 3")
+    assert not rows["broken"].overall.known
+    turned = {c.reason: c for c in collected.candidates if c.reached == "T0a"}
+    assert turned["cost"].message == "work is O(T^2)"
+    assert turned["duplicate"].near[0].name == "mixer 5"
+    assert len(rows) == len(collected.candidates)
+
+
+def test_learning_rates_are_of_the_seeds_that_chose_them(collected: d.ReportData) -> None:
+    assert collected.rates == RATES
+    assert {c.name for c in collected.rate_curves} == set(RULES)
+    assert all(c.panel and c.losses[1] == min(c.losses) for c in collected.rate_curves)
+
+
+def test_provenance_is_counted_by_what_an_edit_cites(collected: d.ReportData) -> None:
+    assert collected.shares[0] == d.Share("all edits", (2, 0, 3), 1)
+    assert collected.shares[1] == d.Share("edits of claims", (1, 0, 0), 0)
+
+
+def test_edit_effects_are_of_children_against_their_parents(collected: d.ReportData) -> None:
+    rows = {e.operator: e for e in collected.edit_effects}
+    assert set(rows) == {"replace", "insert", "splice"}
+    assert rows["replace"].count == 2
+    assert rows["replace"].better.value == 0.5
+    assert rows["splice"].effect.value < 0
+
+
+def test_tiers_are_compared_over_the_panel(collected: d.ReportData) -> None:
+    pairs = {(p.first, p.second): p for p in collected.tiers}
+    assert pairs["T1", "T2"].rho.value == pytest.approx(1.0)
+    assert pairs["T1", "T2"].count == 5
+
+
+def test_arms_of_the_protocol_are_counted_against_all_compute(collected: d.ReportData) -> None:
+    arms = {a.arm: a for a in collected.discoveries}
+    assert set(arms) == {"full", "null"}
+    assert arms["null"].count[-1] == 0
+    assert arms["full"].count[-1] == 1
+    jobs = 5 * (2 * 3 + 2 * 4 + 2 * 2) + 5 * 8 + 2 + 3 * 16
+    assert arms["full"].compute[-1] == pytest.approx(jobs * 1e9)
+    assert collected.compute_unit == "FLOPs"
+
+
+def test_power_is_that_of_the_protocol_in_its_unit(collected: d.ReportData) -> None:
+    assert collected.power is not None
+    assert collected.power.seeds == 8
+    assert 1.5 < collected.power.detectable < 2.5
+
+
+def test_what_was_measured_is_looked_at_closely(collected: d.ReportData) -> None:
+    c = by_name(collected)["new0"]
+    assert ("causal", "proved", "intervals") in c.ledger
+    assert c.niche["transition"] == "dplr"
+    assert "class" in c.code
+    assert c.graph.startswith("<svg")
+    assert c.time == pytest.approx(2.0)
+    assert {k.task for k in c.curves} == set(TASKS)
+    assert sum(k.baseline for k in c.curves) == len(TASKS)
+
+
+def test_the_page_of_a_store(collected: d.ReportData, filled: tuple[Store, Search]) -> None:
+    text = page(collected)
+    assert "1 claim: mixer 5" in text
+    assert collected.asked.protocol_hash in text
+    assert page(collect(filled[0], "main")) == text
+
+
+def test_a_run_without_anything(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.db", clock=Clock()) as store:
+        store.runs.begin("empty", PROTOCOL.to_json())
+        data = collect(store, "empty")
+        assert data.candidates == ()
+        assert "Nothing was proposed yet" in page(data)
+        with pytest.raises(KeyError, match="it has empty"):
+            collect(store, "other")
+
+
+def test_a_screening_protocol_has_no_power_to_claim(tmp_path: Path) -> None:
+    quick = asdict(PROTOCOL) | {"confirm_seeds": 0, "tiers": [], "learning_rates": [5e-3]}
+    with Store(tmp_path / "s.db", clock=Clock()) as store:
+        store.runs.begin(
+            "quick", {k: list(v) if isinstance(v, tuple) else v for k, v in quick.items()}
+        )
+        data = collect(store, "quick")
+        assert not data.asked.claims
+        assert data.power is None
