@@ -364,9 +364,20 @@ class Expressions:
 
     def _gather(self, node: Node) -> Text:
         table, ids = node.args
+        if ids.type.axes:
+            return self._gather_each(node)
         place = table.type.axes.index(node.attr("axis"))
         ids_text = self.of(ids).text
         return self.say.rows_of(self.of(table), place, ids_text, len(table.type.axes))
+
+    def _gather_each(self, node: Node) -> Text:
+        """Ids with axes pick from the part of the table that these axes name."""
+        table, ids = node.args
+        axis, own = node.attr("axis"), ids.type.axes
+        rest = tuple(a for a in table.type.axes if a not in (*own, axis))
+        ordered = self.permute(self.of(table), table.type, (*own, axis, *rest))
+        self.helpers.add("rows_of_each")
+        return Text(f"rows_of_each({ordered.text}, {self.of(ids).text}, {len(own)})")
 
     def _anneal(self, node: Node) -> Text:
         ends: list[str] = []

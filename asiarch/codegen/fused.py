@@ -144,6 +144,13 @@ HELPERS = {
     cos, sin = torch.cos(angle).to(x.dtype), torch.sin(angle).to(x.dtype)
     return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
 ''',
+    "rows_of_each": '''def rows_of_each(table: Tensor, ids: Tensor, axes: int) -> Tensor:
+    """table [*G, V, ...], ids [batch, time, *G], G of `axes` axes -> [batch, time, *G, ...]."""
+    tables = table.flatten(0, axes - 1)
+    first = torch.arange(len(tables), device=ids.device).unflatten(0, table.shape[:axes])
+    rows = tables.flatten(0, 1).flatten(1)
+    return F.embedding(ids + first * table.shape[axes], rows).unflatten(-1, tables.shape[2:])
+''',
     "repeat_heads": '''def repeat_heads(state: Tensor | None, count: int) -> Tensor | None:
     """One state for each of `count` queries that share it."""
     return state if state is None else state.repeat_interleave(count, 1)

@@ -87,8 +87,10 @@ class Arrays:
         return self.algebra.move(lambda *xs: rule(np, self, node, *xs), *values)
 
     def gather(self, node: Node, table: Any, ids: Any) -> Any:
-        axes = node.args[0].type.axes
+        axes, own = node.args[0].type.axes, node.args[1].type.axes
         place = axes.index(node.attr("axis"))
+        if own:
+            return self.algebra.move(lambda x: _rows_of_each(x, axes, place, own, ids), table)
         return self.algebra.move(lambda x: np.moveaxis(x, place, 0)[ids], table)
 
     # -- time ------------------------------------------------------------------------------------
@@ -216,3 +218,12 @@ def attend(domain: Arrays, node: Node, values: list[Any], t: Any, j: Any) -> Any
         with np.errstate(all="ignore"):  # pairs that are not admissible are computed too
             env[term] = inner.evaluate(term)
     return algebra.attend(domain, node, [env[o] for o in body.outputs], len(t), len(j))
+
+
+def _rows_of_each(
+    table: Any, axes: tuple[str, ...], place: int, own: tuple[str, ...], ids: Any
+) -> Any:
+    """Rows at ids `[batch, time, *own]`, each from the part of the table that `own` names."""
+    first = [axes.index(a) for a in own]
+    ordered = np.moveaxis(table, [*first, place], range(len(own) + 1))
+    return ordered[(*np.ix_(*map(range, ordered.shape[: len(own)])), ids)]

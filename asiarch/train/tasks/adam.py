@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -20,25 +21,47 @@ from asiarch.train.optimizer import BETAS, CLIP, WEIGHT_DECAY, learning_rate
 EPSILON = 1e-8
 
 
-def flattened(parameters: Sequence[nn.Parameter], replicas: int | None) -> tuple[Tensor, Tensor]:
-    """Parameters and gradients as `[replicas, numbers]`, of which the given ones become views.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A parameter and the place of the replicas among its axes; None where there is one alone."""
 
-    replicas: the first axis of every parameter, or None for parameters of one replica.
-    """
-    count = replicas or 1
-    total = sum(p.numel() for p in parameters) // count
-    device = parameters[0].device
-    weights, grads = (torch.zeros(count, total, device=device) for _ in range(2))
+    parameter: nn.Parameter
+    place: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one replica."""
+        sizes = list(self.parameter.shape)
+        if self.place is not None:
+            del sizes[self.place]
+        return tuple(sizes)
+
+
+def flattened(parameters: Sequence[Placed], replicas: int) -> Tensor:
+    """All parameters as `[replicas, numbers]`, of which the given ones become views."""
+    total = sum(math.prod(p.shape) for p in parameters)
+    whole = torch.empty(replicas, total, device=parameters[0].parameter.device)
     first = 0
-    for parameter in parameters:
-        shape = parameter.shape if replicas is None else parameter.shape[1:]
-        size = math.prod(shape)
-        parts = [whole[:, first : first + size].reshape(-1, *shape) for whole in (weights, grads)]
-        weight, grad = parts if replicas is not None else [part[0] for part in parts]
-        weight.copy_(parameter.data)
-        parameter.data, parameter.grad = weight, grad
-        first += size
-    return weights, grads
+    for placed in parameters:
+        last = first + math.prod(placed.shape)
+        view = whole[:, first:last].reshape(-1, *placed.shape)
+        view = view[0] if placed.place is None else view.movedim(0, placed.place)
+        view.copy_(placed.parameter.data)
+        placed.parameter.data = view
+        first = last
+    return whole
+
+
+def gradients(loss: Tensor, parameters: Sequence[Placed]) -> Tensor:
+    """Of a loss that sums the replicas' own, `[replicas, numbers]`."""
+    leaves = [p.parameter for p in parameters]
+    found = torch.autograd.grad(loss, leaves, allow_unused=True)
+    parts: list[Tensor] = []
+    for placed, grad in zip(parameters, cast("Sequence[Tensor | None]", found), strict=True):
+        grad = torch.zeros_like(placed.parameter) if grad is None else grad
+        first = grad[None] if placed.place is None else grad.movedim(placed.place, 0)
+        parts.append(first.reshape(len(first), -1))
+    return torch.cat(parts, 1)
 
 
 class Adam:
@@ -46,15 +69,14 @@ class Adam:
 
     def __init__(
         self,
-        parameters: Sequence[nn.Parameter],
+        parameters: Sequence[Placed],
         rates: Sequence[float],
         steps: int,
-        replicas: int | None,
     ) -> None:
-        whole: tuple[Tensor, Tensor] = flattened(parameters, replicas)
-        self.weights, self.grads = whole
-        least = 2 if replicas is None else 3
-        decay = [torch.full((p.numel() // len(rates),), float(p.ndim >= least)) for p in parameters]
+        self.parameters = tuple(parameters)
+        self.weights = flattened(parameters, len(rates))
+        shapes = [p.shape for p in parameters]
+        decay = [torch.full((math.prod(shape),), float(len(shape) >= 2)) for shape in shapes]
         self.decay = WEIGHT_DECAY * torch.cat(decay).to(self.weights.device)
         self.rates = torch.tensor(rates, device=self.weights.device)[:, None]
         self.steps, self.done = steps, 0
@@ -62,20 +84,22 @@ class Adam:
         self.second: Tensor = torch.zeros_like(self.weights)
         self.alive: Tensor = torch.ones(len(rates), dtype=torch.bool, device=self.weights.device)
 
-    def zero(self) -> None:
-        self.grads.zero_()
-
     @property
-    def all_alive(self) -> bool:
-        return bool(self.alive.all())
+    def living(self) -> list[bool]:
+        return [bool(alive) for alive in self.alive]
 
-    @torch.no_grad()
-    def step(self, losses: Tensor) -> None:
-        """One update by the gradients of `losses` `[replicas]`."""
-        grads: Tensor = self.grads
+    def step(self, losses: Tensor, further: Tensor | float = 0.0) -> None:
+        """One update by the gradients of `losses` `[replicas]`, and of `further` terms of a module
+        of one replica.
+        """
+        grads = gradients(losses.sum() + further, self.parameters)
+        with torch.no_grad():
+            self._update(losses.detach(), grads)
+
+    def _update(self, losses: Tensor, grads: Tensor) -> None:
         norms = cast(Tensor, torch.linalg.vector_norm(grads, dim=1))
-        self.alive &= norms.isfinite() & losses.detach().isfinite()
-        if not self.all_alive:
+        self.alive &= norms.isfinite() & losses.isfinite()
+        if not all(self.living):
             grads[~self.alive] = 0
             norms = norms.where(self.alive, 0)
         grads.mul_(norms.add(1e-6).reciprocal().mul(CLIP).clamp(max=1.0)[:, None])

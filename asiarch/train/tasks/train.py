@@ -1,54 +1,68 @@
 """Runs become results: AdamW, 10 % linear warm-up, cosine to a tenth, gradients clipped at 1.
 
 Rows depend on the seed and the step alone, weights on the seed and their path, test rows on
-nothing, so that runs of one seed are paired. A run gives the same result alone and among others.
-Uses as many threads as torch is set to; one per process is best at these sizes.
+nothing, so that runs of one seed are paired. Uses as many threads as torch is set to; one per
+process is best at these sizes.
+
+Runs that differ in seed and learning rate alone are trained as one module where that is faster:
+when a step of one of them has at most `TOGETHER` tokens (`python benchmarks/replicas.py`). By the
+same rule a run alone is a module of one replica, so that company changes no more than the order in
+which gradients of the smallest parameters are summed.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from time import monotonic, perf_counter
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
 from asiarch.codegen.plan import Unsupported
 from asiarch.interface import BackendError, SizeError
+from asiarch.ir.replicate import Unreplicable
 from asiarch.language.diagnostics import SpecError
 from asiarch.train import evaluate, trainer
-from asiarch.train.tasks.adam import Adam
-from asiarch.train.tasks.base import IGNORED, Batch, Task
-from asiarch.train.tasks.build import Built, Predictor, build
+from asiarch.train.tasks.base import Task
+from asiarch.train.tasks.build import Built, build
 from asiarch.train.tasks.host import Hosted, HostError
+from asiarch.train.tasks.learner import Learner
 from asiarch.train.tasks.match import Checked, Unmatched, checked, matched
 from asiarch.train.tasks.run import SOLVED, Result, Run, failed
 
 Progress = Callable[[int, int, float], None]
-"""Called after a step with the steps done, those of all runs together, and the last loss."""
+"""Called after a step with the steps done, those of all runs together, and the mean loss."""
 
 POINTS = 200
 """Of a curve, at most."""
 
+TOGETHER = 2048
+"""Tokens of a step of one run up to which replicas are one module."""
+
+MOST = 8
+"""Replicas of one module: more gain little and take their memory."""
+
 
 def train(
-    runs: Sequence[Run], *, progress: Progress | None = None, deadline: float | None = None
+    runs: Sequence[Run],
+    *,
+    progress: Progress | None = None,
+    deadline: float | None = None,
+    together: bool | None = None,
 ) -> list[Result]:
     """A result for each run, in their order. Raises nothing for a run that fails.
 
     deadline: seconds of `time.monotonic()`; what is not done by then has failed with `timeout`.
+    together: whether runs of a group are one module; None for the faster.
     Ctrl-C raises as usual: nothing is stored here, so nothing is half stored.
     Raises `ValueError` for a task that does not exist.
     """
     results: dict[int, Result] = {}
     counter = _Counter(progress, sum(_steps(run) for run in runs))
     for group in grouped(runs):
-        trained = _group([runs[n] for n in group], counter, deadline)
+        trained = _group([runs[n] for n in group], counter, deadline, together)
         results.update(zip(group, trained, strict=True))
     return [results[n] for n in range(len(runs))]
 
@@ -78,7 +92,7 @@ def _steps(run: Run) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
+class Subject:
     """What the runs of a group have in common."""
 
     hosted: Hosted
@@ -88,13 +102,13 @@ class _Subject:
     steps: int
     batch: int
 
+    @property
+    def tokens(self) -> int:
+        """Of a step of one run."""
+        return self.batch * self.task.time
 
-def _group(runs: Sequence[Run], counter: _Counter, deadline: float | None) -> list[Result]:
-    try:
-        subject = _subject(runs[0])
-    except Refused as refused:
-        return [failed(refused.reason, str(refused)) for _ in runs]
-    return [_one(subject, run, counter, deadline) for run in runs]
+    def learner(self, runs: Sequence[Run], together: bool) -> Learner:
+        return Learner(self.built, self.task, runs, self.steps, self.batch, together)
 
 
 class Refused(Exception):
@@ -105,7 +119,8 @@ class Refused(Exception):
         self.reason = reason
 
 
-def _subject(run: Run) -> _Subject:
+def subject(run: Run) -> Subject:
+    """All of a run but its seed and learning rate, checked and compiled. Raises `Refused`."""
     task = run.definition
     try:
         hosted = run.hosted
@@ -124,27 +139,73 @@ def _subject(run: Run) -> _Subject:
         raise Refused("type", str(error)) from error
     except (BackendError, Unsupported) as error:
         raise Refused("compile", str(error)) from error
-    return _Subject(hosted, facts, built, task, _steps(run), run.batch or task.batch)
+    return Subject(hosted, facts, built, task, _steps(run), run.batch or task.batch)
 
 
-def _one(subject: _Subject, run: Run, counter: _Counter, deadline: float | None) -> Result:
+def _group(
+    runs: Sequence[Run], counter: _Counter, deadline: float | None, together: bool | None
+) -> list[Result]:
+    try:
+        common = subject(runs[0])
+        results: list[Result] = []
+        for learner in _learners(common, runs, together):
+            results += _trained(common, learner, counter, deadline)
+        return results
+    except Refused as refused:
+        return [failed(refused.reason, str(refused)) for _ in runs]
+    except (BackendError, Unsupported) as error:
+        return [failed("compile", str(error)) for _ in runs]
+
+
+def _learners(common: Subject, runs: Sequence[Run], together: bool | None) -> Iterator[Learner]:
+    """One after another, so that what has been trained takes no memory."""
+    if together is None:
+        together = common.tokens <= TOGETHER
+    most = MOST if together else 1
+    for first in range(0, len(runs), most):
+        part = runs[first : first + most]
+        try:
+            yield common.learner(part, together)
+        except Unreplicable:
+            for run in part:
+                yield common.learner([run], False)
+
+
+@dataclass(slots=True)
+class _Course:
+    """The losses of one run, and where it died."""
+
+    losses: list[float] = field(default_factory=list[float])
+    died: int | None = None
+
+
+def _trained(
+    common: Subject, learner: Learner, counter: _Counter, deadline: float | None
+) -> list[Result]:
     began = perf_counter()
-    predictor = subject.built.predictor(run.seed)
-    adam = Adam(list(predictor.parameters()), [run.learning_rate], subject.steps, None)
-    losses: list[float] = []
+    count = len(learner.runs)
+    courses = [_Course() for _ in learner.runs]
     with repeatable():
-        predictor.train()
-        for step in range(subject.steps):
+        learner.predictor.train()
+        for step in range(common.steps):
             if deadline is not None and monotonic() > deadline:
-                return failed("timeout", f"{step} of {subject.steps} steps were done in time")
-            batch = subject.task.training(run.seed, step, subject.batch)
-            losses.append(_step(predictor, adam, batch, run.seed, step))
-            counter.step(1, losses[-1])
-            if not adam.all_alive:
-                counter.done += subject.steps - step - 1
-                return _died(losses, run)
-        tests = dict(_tests(predictor, subject.task))
-    return finished(subject, predictor, losses, tests, perf_counter() - began)
+                detail = f"{step} of {common.steps} steps were done in time"
+                return [failed("timeout", detail) for _ in learner.runs]
+            losses = learner.step(step)
+            living = learner.living
+            for course, loss, alive in zip(courses, losses, living, strict=True):
+                if course.died is None:
+                    course.losses.append(loss)
+                    course.died = None if alive else step + 1
+            counter.step(count, sum(losses) / count)
+            if not any(living):
+                counter.done += count * (common.steps - step - 1)
+                break
+        nothing: list[dict[str, tuple[float, float]]] = [{} for _ in courses]
+        tests = learner.tests() if any(learner.living) else nothing
+    parts = zip(learner.runs, courses, tests, strict=True)
+    share = (perf_counter() - began) / count
+    return [_result(common, run, course, test, share, count) for run, course, test in parts]
 
 
 def repeatable() -> AbstractContextManager[None]:
@@ -154,61 +215,28 @@ def repeatable() -> AbstractContextManager[None]:
     return trainer.repeatable(torch.device("cpu"))
 
 
-def _step(predictor: Predictor, adam: Adam, batch: Batch, seed: int, step: int) -> float:
-    # Dropout draws from the global generator: keyed like the batch.
-    key = hashlib.blake2b(f"step {seed} {step}".encode(), digest_size=8).digest()
-    torch.manual_seed(int.from_bytes(key, "little") >> 1)
-    adam.zero()
-    trainer.tell_step(predictor, step)
-    ids, targets = torch.from_numpy(batch.ids), torch.from_numpy(batch.targets)
-    loss = cross_entropy(predictor(ids), targets)
-    (loss + trainer.auxiliary_loss(predictor)).backward()
-    adam.step(loss[None])
-    return float(loss.detach())
-
-
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean nats of the targets that are asked for."""
-    return functional.cross_entropy(
-        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED
-    )
-
-
-def _tests(predictor: nn.Module, task: Task) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Loss and accuracy of every part, over all answers alike."""
-    with evaluate.evaluating(predictor):
-        for part in task.parts:
-            rows = task.testing(part)
-            ids, targets = torch.from_numpy(rows.ids), torch.from_numpy(rows.targets)
-            loss, right = 0.0, 0
-            size = max(1, evaluate.TOKENS_AT_ONCE // ids.shape[1])
-            for first in range(0, len(ids), size):
-                i, t = ids[first : first + size], targets[first : first + size]
-                logits = predictor(i)
-                count = int((t != IGNORED).sum())
-                loss += float(cross_entropy(logits, t)) * count
-                right += int((logits.argmax(-1) == t).sum())
-            total = int((targets != IGNORED).sum())
-            yield part, (loss / total, right / total)
-
-
-def _died(losses: Sequence[float], run: Run) -> Result:
-    detail = f"not finite at step {len(losses)}; the learning rate is {run.learning_rate:g}"
-    return replace(failed("nan", detail), steps=len(losses), curve=curve(losses[:-1]))
-
-
-def finished(
-    subject: _Subject,
-    predictor: Predictor,
-    losses: Sequence[float],
+def _result(
+    common: Subject,
+    run: Run,
+    course: _Course,
     tests: dict[str, tuple[float, float]],
     seconds: float,
+    replicas: int,
 ) -> Result:
-    """The result of a run that came to its end."""
+    losses = course.losses
+    if course.died is not None:
+        detail = f"not finite at step {course.died}; the learning rate is {run.learning_rate:g}"
+        return replace(
+            failed("nan", detail),
+            steps=len(losses),
+            curve=curve(losses[:-1]),
+            seconds=seconds,
+            replicas=replicas,
+        )
     points = curve(losses)
     best = min(range(len(points)), key=points.__getitem__)
-    time = subject.task.time
-    hidden = subject.hosted.hidden
+    hidden, time = common.hosted.hidden, common.task.time
+    alone = common.built.predictor(0)
     return Result(
         status="done",
         auc=sum(losses) / len(losses),
@@ -217,11 +245,12 @@ def finished(
         curve=points,
         steps=len(losses),
         best_step=round((best + 1) * len(losses) / len(points)),
-        parameters=evaluate.parameter_count(predictor),
+        parameters=evaluate.parameter_count(alone),
         hidden=hidden,
-        state_floats=evaluate.state_floats(predictor.model, time),
-        flops_per_token=float(subject.facts.work.evaluate({"F": hidden, "T": time})) / time,
+        state_floats=evaluate.state_floats(alone.model, time),
+        flops_per_token=float(common.facts.work.evaluate({"F": hidden, "T": time})) / time,
         seconds=seconds,
+        replicas=replicas,
     )
 
 
@@ -240,4 +269,4 @@ def curve(losses: Sequence[float]) -> tuple[float, ...]:
     """Means of at most `POINTS` stretches that are as equal as they can be."""
     count = min(POINTS, len(losses))
     cuts = [round(n * len(losses) / count) for n in range(count + 1)] if count else []
-    return tuple(sum(losses[a:b]) / (b - a) for a, b in itertools.pairwise(cuts))
+    return tuple(sum(losses[a:b]) / (b - a) for a, b in pairwise(cuts))
