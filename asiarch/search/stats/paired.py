@@ -5,6 +5,7 @@ Knows nothing of how a run was made; a run that failed is `nan`, never a middlin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,6 +95,23 @@ def pooled(values: ArrayLike) -> Pooled:
     common = intraclass(whole).value if min(whole.shape) >= 2 and whole.shape[1] >= 3 else 0.0
     worth = residual / (1 + (len(x) - 1) * max(common, 0.0) ** 2)
     return Pooled(sigma, max(worth, 1.0), residual)
+
+
+def composite(tasks: Mapping[str, ArrayLike], spreads: Mapping[str, float]) -> Array:
+    """One number per candidate and seed from differences [..., S] of several tasks: their mean in
+    units of each task's own sd (`pooled` on panel and candidates, frozen before it is used).
+
+    What is compared over tasks is compared seed by seed, so that what tasks share is in the spread.
+    A run that is missing on a task is missing in the result. Raises ValueError for a task without
+    a spread.
+    """
+    if not tasks:
+        raise ValueError("a comparison needs one task at least")
+    for task in tasks:
+        if not spreads.get(task, 0.0) > 0:
+            raise ValueError(f"{task}: no sd of a paired difference is known, or it is 0")
+    parts = [np.asarray(values, dtype=float) / spreads[task] for task, values in tasks.items()]
+    return np.asarray(sum(parts), dtype=float) / len(parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,3 +44,10 @@ def test_panels_are_of_the_library() -> None:
     for name in FULL.panel:
         file, op = name.split(".")
         assert f"op {op}[" in (library / f"{file}.asi").read_text()
+
+
+def test_tasks_are_known_ones() -> None:
+    registry = pytest.importorskip("asiarch.train.tasks.registry")
+    for preset in PRESETS.values():
+        named = {t for tier in preset.tiers for t in tier.tasks} | set(preset.claim_tasks)
+        assert named <= set(registry.TASKS)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asiarch.search.stats.paired import bimodality, differences, intraclass, noise, pooled
+from asiarch.search.stats.paired import (
+    bimodality,
+    composite,
+    differences,
+    intraclass,
+    noise,
+    pooled,
+)
 
 
 def correlated(rng: np.random.Generator, runs: int, designs: int, seeds: int, rho: float):
@@ -63,3 +70,19 @@ def test_two_heaps_are_told_from_one() -> None:
     assert bimodality(rng.normal(size=2000)) < 0.4
     assert bimodality(np.where(rng.random(2000) < 0.4, 0.25, 0.98)) > 0.9
     assert bimodality([1.0, 1.0]) == 0
+
+
+def test_several_tasks_are_compared_in_units_of_their_own_spread() -> None:
+    rng = np.random.default_rng(5)
+    shared = rng.normal(size=(1, 4000))
+    loud = 10 * (shared + rng.normal(size=(1, 4000)))
+    soft = 0.01 * (shared + rng.normal(size=(1, 4000)))
+    tasks = {"loud": loud, "soft": soft}
+    one = composite(tasks, {t: pooled(x).sigma for t, x in tasks.items()})
+    # what the tasks share by seed is in the spread: sqrt((1 + 1/2) / 2), not 1 / sqrt(2)
+    assert one.std() == pytest.approx(0.75**0.5, rel=0.03)
+    assert np.corrcoef(one[0], loud[0])[0, 1] == pytest.approx(0.75**0.5, abs=0.02)
+    soft[0, 3] = np.nan
+    assert np.isnan(composite(tasks, {"loud": 1.0, "soft": 1.0})[0, 3])
+    with pytest.raises(ValueError, match="soft: no sd"):
+        composite(tasks, {"loud": 1.0})
