@@ -40,8 +40,18 @@ MEASURED = {
            ("asiarch", "fuzz", "--distribution", "300")),
     "H1": ("hostile text: a diagnostic within its limits",
            ("pytest", "-q", "-n", "0", "tests/hostile")),
+    "S2": ("a write that fails, a disk that is full: what was recorded stays, and an error says so",
+           ("pytest", "-q", "-n", "0", "tests/unit/search", "-k", "full_disk or write_fails")),
+    "S3": ("a job that eats memory, forks, hangs or crashes is stopped at its limit",
+           ("pytest", "-q", "-n", "0", "tests/unit/search", "-k", "misbehaves or outlives")),
 }  # fmt: skip
 """Row: its promise, the module that measures it with its arguments."""
+
+SOAKED = {
+    "S1": "`kill -9` in a search: nothing lost, recorded or charged twice, torn, left running",
+    "S4": "eight processes on one store, killed at random: each job once, leases exclusive",
+}
+"""Row: its promise; `benchmarks/store_soak.py` measures it. n: kills, or jobs."""
 
 Line = Mapping[str, Any]
 
@@ -109,6 +119,13 @@ def measured(row: str, ledger: Sequence[Line]) -> str:
     return _row(row, promise, e["n"], str(e["failures"]), "", _last(mine))
 
 
+def soaked(row: str, ledger: Sequence[Line]) -> str:
+    mine = {e["seed"]: e for e in ledger if e["suite"] == row}
+    n, failures = (sum(e[name] for e in mine.values()) for name in ("n", "failures"))
+    bound = f"{3 / n:.2g}" if n and not failures else ""
+    return _row(row, SOAKED[row], n, str(failures), bound, _last(list(mine.values())))
+
+
 def _row(row: str, promise: str, n: int, failures: str, bound: str, more: str) -> str:
     return f"| {row} | {promise} | {n:,} | {failures} | {bound} | {more} |"
 
@@ -132,6 +149,7 @@ def board() -> str:
     """The text of the scoreboard: the ledgers alone decide it."""
     fuzz, suites = lines("fuzz"), lines("suites")
     rows = {r: fuzzed(r, fuzz) for r in FUZZED} | {r: measured(r, suites) for r in MEASURED}
+    rows |= {r: soaked(r, lines("store_soak")) for r in SOAKED}
     rows |= {"F4": planted(lines("planted")), "M1": mutated(lines("mutants"))}
     return "\n".join([
         "# Scoreboard of reliability", "",

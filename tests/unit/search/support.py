@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -55,4 +56,21 @@ def problems(path: Path) -> list[str]:
     }
     for name, sql in checks.items():
         found += [f"{name}: {row}" for row in query(path, sql)]
+    return found + shared_leases(path)
+
+
+def shared_leases(path: Path) -> list[str]:
+    """Jobs that the log gives to two owners at once, or ends for somebody who has none of them."""
+    found, holder = [], dict[str, str]()
+    log = "SELECT kind, subject, data FROM events ORDER BY id"
+    for kind, subject, data in query(path, log):
+        if kind == "leased":
+            for key in json.loads(data)["jobs"]:
+                if key in holder:
+                    found.append(f"leased twice: {key}")
+                holder[key] = subject
+        elif kind in ("done", "failed") and holder.pop(subject, None) is None:
+            found.append(f"ended without a lease: {subject}")
+        elif kind in ("requeued", "stuck"):
+            holder.pop(subject, None)
     return found

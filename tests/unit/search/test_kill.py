@@ -1,97 +1,26 @@
-"""`kill -9` at random moments, with two processes on one store: nothing is lost, nothing is
+"""`kill -9` at random moments, with several processes on one store: nothing is lost, nothing is
 recorded or charged twice, and nothing is left running."""
 
 from __future__ import annotations
 
-import os
-import random
 import signal
-import subprocess
-import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from asiarch.search.executor.processes import children, started
 from asiarch.search.job import Job
 from asiarch.search.store import Store
-from tests.unit.search.support import problems, query
-
-ROOT = Path(__file__).resolve().parents[3]
-KILLS = 20
-JOBS = 240
-COST = 3.0
+from tests.unit.search.killing import ended, killed_search, start
+from tests.unit.search.support import query
+from tests.unit.search.swarm import swarm
 
 
-def start(path: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "asiarch.search.executor", str(path), "--slots", "2"]
-    command += ["--kind", "k=tests.unit.search.handlers:trivial", "--lease", "2"]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
-
-
-def ended(process: subprocess.Popen[bytes]) -> str:
-    assert process.stderr is not None
-    with process.stderr:
-        return process.stderr.read().decode() if process.wait() else ""
-
-
-@pytest.fixture
-def filled(tmp_path: Path) -> Path:
-    path = tmp_path / "store.db"
-    with Store(path) as store:
-        store.runs.begin("r", {})
-        store.budgets.cap("r", "cpu_seconds", COST * JOBS)
-        trace = str(tmp_path / "trace")
-        for number in range(JOBS):
-            # Pairs, as replicas of one candidate.
-            group = str(number // 2) if number % 3 else ""
-            spec = {"number": number, "sleep": 0.1, "trace": trace}
-            store.jobs.submit("r", [Job("k", spec, group, COST)])
-    return path
-
-
-def test_twenty_kills_lose_nothing_and_double_nothing(filled: Path, tmp_path: Path) -> None:
-    rng = random.Random(1)
-    workers = [start(filled), start(filled)]
-    victims: Counter[str] = Counter()
-    nurseries: set[int] = set()
-    for _ in range(KILLS):
-        time.sleep(rng.uniform(0.1, 0.5))
-        which = rng.randrange(2)
-        found = children(workers[which].pid)
-        nurseries |= set(found)
-        inner = [pid for nursery in found for pid in children(nursery)]
-        kind = rng.choice(["worker", "worker", "nursery", "child"])
-        pids = {"worker": [workers[which].pid], "nursery": found, "child": inner}[kind]
-        if kind == "worker" or not pids or workers[which].poll() is not None:
-            victims["worker"] += 1
-            workers[which].kill()
-            ended(workers[which])
-            workers[which] = start(filled)
-        else:
-            victims[kind] += 1
-            os.kill(rng.choice(pids), signal.SIGKILL)
-        assert problems(filled) == []
-    with Store(filled) as store:
-        assert store.jobs.unfinished("r") > 0, "the kills came too late"
-        store.jobs.retry()
-    for worker in workers:
-        assert ended(worker) == ""
-    assert min(victims.values()) >= 1
-    assert problems(filled) == []
-    assert query(filled, "SELECT count(*) FROM outcomes WHERE status = 'done'") == [(JOBS,)]
-    # Every outcome is charged once, under the lease that it was recorded under.
-    charged = "SELECT count(*) FROM charges WHERE resource = 'cpu_seconds' AND (subject, attempt)"
-    assert query(filled, f"{charged} IN (SELECT job, token FROM outcomes)") == [(JOBS,)]
-    ran = Counter(line.split()[0] for line in (tmp_path / "trace").read_text().splitlines())
-    assert len(ran) == JOBS
-    assert sum(ran.values()) <= JOBS + 4 * KILLS, "more was run again than was running"
-    pids = {int(line.split()[1]) for line in (tmp_path / "trace").read_text().splitlines()}
-    assert not [pid for pid in pids | nurseries if started(pid)]
+def test_twenty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    """Workers, the processes that fork, and children, of two processes on one store."""
+    found, victims = killed_search(tmp_path, jobs=240, kills=20, seed=1)
+    assert found == []
+    assert set(victims) == {"worker", "nursery", "child"}
 
 
 def test_a_worker_that_is_asked_to_stop_gives_its_jobs_back(tmp_path: Path) -> None:
@@ -113,3 +42,28 @@ def test_a_worker_that_is_asked_to_stop_gives_its_jobs_back(tmp_path: Path) -> N
 
 def test_what_is_wrong_with_a_command_is_said(tmp_path: Path) -> None:
     assert "there is no store" in ended(start(tmp_path / "none.db"))
+
+
+def test_eight_processes_on_one_store_record_each_job_once(tmp_path: Path) -> None:
+    assert swarm(tmp_path / "store.db", count=500, processes=8, kills=20, seed=3) == []
+
+
+NO_TRANSACTION = """
+from contextlib import contextmanager
+from asiarch.search.store.connection import Connection
+@contextmanager
+def each_for_itself(self):
+    self._depth += 1
+    yield
+    self._depth -= 1
+Connection.transaction = each_for_itself
+"""
+ANY_LEASE = """
+from asiarch.search.store.queue import Queue
+Queue.held = lambda self, lease: True
+"""
+
+
+@pytest.mark.parametrize("fault", [NO_TRANSACTION, ANY_LEASE], ids=["torn steps", "any lease"])
+def test_a_planted_fault_of_the_store_shows_among_processes(fault: str, tmp_path: Path) -> None:
+    assert swarm(tmp_path / "s.db", count=60, processes=3, kills=6, seed=5, fault=fault) != []
