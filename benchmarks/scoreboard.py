@@ -120,10 +120,12 @@ def measured(row: str, ledger: Sequence[Line]) -> str:
 
 
 def soaked(row: str, ledger: Sequence[Line]) -> str:
-    mine = {e["seed"]: e for e in ledger if e["suite"] == row}
-    n, failures = (sum(e[name] for e in mine.values()) for name in ("n", "failures"))
+    """A row of the soak. A round that failed stays, whatever was fixed since."""
+    mine = [e for e in ledger if e["suite"] == row]
+    n, failures = (sum(e[name] for e in mine) for name in ("n", "failures"))
     bound = f"{3 / n:.2g}" if n and not failures else ""
-    return _row(row, SOAKED[row], n, str(failures), bound, _last(list(mine.values())))
+    found = [f"seed {e['seed']} at {e['commit']}: {e['found'][0]}" for e in mine if e["failures"]]
+    return _row(row, SOAKED[row], n, str(failures), bound, "; ".join([*found, _last(mine)]))
 
 
 def _row(row: str, promise: str, n: int, failures: str, bound: str, more: str) -> str:

@@ -19,6 +19,7 @@ import importlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import sys
 import time
@@ -179,8 +180,11 @@ def _ring(number: int, frame: FrameType | None) -> None:
     """Python writes the signal's number to the wake-up pipe; nothing else is to be done."""
 
 
-def main(preload: Sequence[str]) -> None:
-    """Imports modules, then works for the process at the other end of stdin and stdout."""
+def main(preload: Sequence[str], folder: str) -> None:
+    """Imports modules, then works for the process at the other end of stdin and stdout.
+
+    At the end it removes `folder`: a worker that was killed cannot.
+    """
     orders, answers = os.dup(0), os.dup(1)
     # What imports print must not be taken for messages.
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -194,5 +198,6 @@ def main(preload: Sequence[str]) -> None:
     # Pages that the collector does not touch stay shared with the children.
     gc.freeze()
     Nursery(orders, answers).run()
+    shutil.rmtree(folder, ignore_errors=True)
     sys.stderr.flush()
     os._exit(0)

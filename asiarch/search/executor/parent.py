@@ -30,7 +30,8 @@ class NurseryDied(Exception):
 
 
 class Nursery:
-    """A running nursery that has imported `preload`; `log` is where it and its imports print.
+    """A running nursery that has imported `preload`; `log` is where it and its imports print. Its
+    folder, with all that is in it, is removed when the nursery ends.
 
     Raises ExecutorError when it does not start within `seconds`. One that is killed while it
     starts is started again.
@@ -96,7 +97,8 @@ class Nursery:
 def _started(preload: Sequence[str], threads: int, log: Path) -> subprocess.Popen[bytes]:
     code = (
         f"import sys; sys.path[:] = {sys.path!r};"
-        f" from asiarch.search.executor.nursery import main; main({tuple(preload)!r})"
+        " from asiarch.search.executor.nursery import main;"
+        f" main({tuple(preload)!r}, {str(log.parent)!r})"
     )
     with log.open("wb") as file:
         return subprocess.Popen(

@@ -60,15 +60,19 @@ class Worker:
         return len(self._held)
 
     def work(self, until: Callable[[], bool] | None = None) -> None:
-        """Works until `until()`; by default until no job is queued or leased, by anybody.
+        """Works until `until()` and nothing runs; by default until nobody has a job left to do.
 
         Interrupted by an exception (Ctrl-C), it gives back what it holds before that goes on.
         """
         until = until or (lambda: self.store.jobs.unfinished(self._run) == 0)
+        self.serve(lambda: not self._held and until())
+
+    def serve(self, until: Callable[[], bool]) -> None:
+        """Works until `until()`, though something may still run: that is then given back."""
         try:
             while True:
                 self.step()
-                if not self._held and until():
+                if until():
                     return
                 self.wait(POLL)
         finally:

@@ -8,6 +8,7 @@ A subject (a job, a request to a model) is charged once for each attempt.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -90,8 +91,8 @@ class Budgets:
             for resource, amount in more.items():
                 _known(resource)
                 self._open(run, resource)
-                left = self._left(run, resource)
-                if left is not None and amount > left:
+                left = self.left(run, resource)
+                if amount > left:
                     raise BudgetExhausted(
                         f"run {run!r} has {left:g} {resource} left to reserve, and {subject[:24]}"
                         f" needs {amount:g}: raise the cap, or wait for what runs to be settled"
@@ -125,6 +126,16 @@ class Budgets:
                     charged[resource] = charged.get(resource, 0.0) + charge
         return charged
 
+    def left(self, run: str, resource: str) -> float:
+        """What can still be reserved of a resource; infinite without a cap."""
+        row = self.db.row(
+            "SELECT cap, spent, reserved FROM budget_states WHERE run = ? AND resource = ?",
+            (run, resource),
+        )
+        if row is None or row[0] is None:
+            return math.inf
+        return max(0.0, row[0] - row[1] - row[2])
+
     def reserved(self, run: str, subjects: Iterable[str]) -> dict[str, float]:
         """What is reserved for subjects together, by resource."""
         total: dict[str, float] = {}
@@ -139,8 +150,7 @@ class Budgets:
 
     def _charge(self, run: str, attempt: str, subject: str, resource: str, amount: float) -> float:
         self._open(run, resource)
-        left = self._left(run, resource)
-        charge = amount if left is None else min(amount, left)
+        charge = min(amount, self.left(run, resource))
         new = self.db.write(
             "INSERT INTO charges (subject, attempt, resource, run, amount, overrun, at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -162,15 +172,6 @@ class Budgets:
             "INSERT INTO budgets (run, resource) VALUES (?, ?) ON CONFLICT DO NOTHING",
             (run, resource),
         )
-
-    def _left(self, run: str, resource: str) -> float | None:
-        row = self.db.row(
-            "SELECT cap, spent, reserved FROM budget_states WHERE run = ? AND resource = ?",
-            (run, resource),
-        )
-        if row is None or row[0] is None:
-            return None
-        return max(0.0, row[0] - row[1] - row[2])
 
     def _reserved(self, run: str, resource: str, subject: str) -> float:
         row = self.db.row(

@@ -14,7 +14,7 @@ from asiarch.search.job import Job, Json, Outcome, canonical
 from asiarch.search.store.blobs import Blobs
 from asiarch.search.store.budgets import Budgets
 from asiarch.search.store.connection import Connection, Row
-from asiarch.search.store.errors import BudgetExhausted, StoreError
+from asiarch.search.store.errors import StoreError
 from asiarch.search.store.events import Events
 from asiarch.search.store.lease import Lease, Retries
 
@@ -158,11 +158,8 @@ class Queue:
         assert row is not None
         run, needs, tried, lost = row[0], json.loads(row[1]), row[2] + attempts, row[3] + losses
         stuck = tried >= self.retries.attempts or lost >= self.retries.losses
-        if not stuck:
-            try:
-                self.budgets.reserve(run, key, needs)
-            except BudgetExhausted as error:
-                stuck, message = True, f"{message}; not tried again: {error}"
+        if not stuck and (short := self._fund(run, key, needs)):
+            stuck, message = True, f"{message}; not tried again: {short}"
         ready = self.events.clock() + self.retries.delay(tried) if attempts else 0.0
         self.db.write(
             "UPDATE queue SET state = ?, token = NULL, attempts = ?, losses = ?, ready = ?,"
@@ -173,6 +170,20 @@ class Queue:
             "stuck" if stuck else "requeued", key, {"message": message, "attempts": tried}, run=run
         )
         return not stuck
+
+    def _fund(self, run: str, key: str, needs: Usage) -> str:
+        """Reserves for another attempt, or says what lacks.
+
+        What the last attempt was charged may be missing while everything else is promised to
+        others: half of what is needed will do, and more is asked for when it is used up.
+        """
+        left = {resource: self.budgets.left(run, resource) for resource in needs}
+        for resource, amount in needs.items():
+            if left[resource] < amount / 2:
+                return f"{left[resource]:g} {resource} are left of the budget, it needs {amount:g}"
+        granted = {resource: min(amount, left[resource]) for resource, amount in needs.items()}
+        self.budgets.reserve(run, key, granted)
+        return ""
 
 
 def listed(keys: Iterable[str] | None) -> str | None:

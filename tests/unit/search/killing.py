@@ -21,11 +21,18 @@ COST = 3.0
 
 
 def start(path: Path) -> subprocess.Popen[bytes]:
-    """A worker process with two slots."""
+    """A worker process with two slots, whose temporary files are beside the store."""
+    temporary = path.parent / "temporary"
+    temporary.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "asiarch.search.executor", str(path), "--slots", "2"]
     command += ["--kind", "k=tests.unit.search.handlers:trivial", "--lease", "2"]
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(temporary)},
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from asiarch.search.executor import ExecutorError, Kind, Limits, LocalProcesses, Worker
+from asiarch.search.executor import Background, ExecutorError, Kind, Limits, LocalProcesses, Worker
 from asiarch.search.executor.child import reason_of
 from asiarch.search.executor.processes import children, started
 from asiarch.search.job import Job, Outcome, blob_name
@@ -219,6 +219,34 @@ def test_when_the_nursery_is_killed_its_children_die_and_the_work_goes_on(tmp_pa
         worker.work()
         assert store.jobs.state(key) == "done"
         assert len(trace.read_text().splitlines()) == 2
+
+
+def test_a_worker_in_the_background_does_what_is_asked_meanwhile(tmp_path: Path) -> None:
+    kinds = {"k": Kind(f"{HANDLERS}:trivial", LIMITS)}
+    with Store(tmp_path / "store.db") as store:
+        store.runs.begin("r", {})
+        with Background(store.path, lambda: LocalProcesses(kinds)) as background:
+            for turn in range(3):
+                keys = store.jobs.submit("r", jobs(2, turn=turn))
+                background.wait(store, keys)
+                assert all(
+                    outcome.status == "done" for outcome in store.jobs.outcomes(keys).values()
+                )
+            (left,) = store.jobs.submit("r", jobs(1, sleep=60.0))
+            while store.jobs.state(left) != "leased":
+                time.sleep(0.02)
+        assert store.jobs.state(left) == "queued"
+
+
+def test_what_ends_a_worker_in_the_background_is_raised(tmp_path: Path) -> None:
+    kinds = {"k": Kind("no_such_module:f", LIMITS)}
+    with Store(tmp_path / "store.db") as store:
+        store.runs.begin("r", {})
+        keys = store.jobs.submit("r", jobs(1))
+        background = Background(store.path, lambda: LocalProcesses(kinds))
+        with pytest.raises(ExecutorError, match="no_such_module"), background:
+            background.wait(store, keys)
+        assert store.jobs.state(keys[0]) == "queued"
 
 
 def test_errors_of_memory_are_told_from_others() -> None:

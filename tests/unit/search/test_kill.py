@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from asiarch.search.executor.owner import is_dead
+from asiarch.search.executor.processes import started
 from asiarch.search.job import Job
 from asiarch.search.store import Store
 from tests.unit.search.killing import ended, killed_search, start
@@ -38,6 +40,31 @@ def test_a_worker_that_is_asked_to_stop_gives_its_jobs_back(tmp_path: Path) -> N
         assert worker.returncode == 130
         assert store.jobs.state(key) == "queued"
         assert query(path, "SELECT attempts, losses FROM queue") == [(0, 0)]
+
+
+def test_a_worker_that_is_killed_leaves_neither_processes_nor_files(tmp_path: Path) -> None:
+    path, trace = tmp_path / "store.db", tmp_path / "trace"
+    with Store(path) as store:
+        store.runs.begin("r", {})
+        spec = {"number": 0, "sleep": 60.0, "trace": str(trace)}
+        (key,) = store.jobs.submit("r", [Job("k", spec, cost=1.0)])
+        worker = start(path)
+        while not trace.exists():
+            time.sleep(0.05)
+        assert list((tmp_path / "temporary").iterdir())
+        worker.kill()
+        ended(worker)
+        for _ in range(100):
+            left = [*(tmp_path / "temporary").iterdir()]
+            if not left and started(int(trace.read_text().split()[1])) is None:
+                break
+            time.sleep(0.05)
+        else:
+            pytest.fail(f"left behind: {left}")
+        # Whoever looks next sees that the owner is dead, and need not wait for the lease to end.
+        assert store.jobs.state(key) == "leased"
+        assert store.jobs.reclaim(is_dead) == 1
+        assert store.jobs.state(key) == "queued"
 
 
 def test_what_is_wrong_with_a_command_is_said(tmp_path: Path) -> None:

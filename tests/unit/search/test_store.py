@@ -70,6 +70,8 @@ def version_1(path: Path) -> None:
             f"INSERT INTO reservations VALUES ('old', 'cpu_seconds', '{B}', 1)",
             f"INSERT INTO charges VALUES ('{A}', 't', 'cpu_seconds', 'old', 1.5, 0, 2)",
             "INSERT INTO events (at, run, kind, subject, data)"
+            f""" VALUES (1, 'old', 'leased', 't', '{{"jobs":["{A}"]}}')""",
+            "INSERT INTO events (at, run, kind, subject, data)"
             f" VALUES (2, 'old', 'done', '{A}', '{{}}')",
         ):
             db.execute(statement)
@@ -447,6 +449,23 @@ def test_a_job_without_a_cost_is_refused_under_a_cap(store: Store) -> None:
     with pytest.raises(ValueError, match="give an estimate"):
         store.jobs.submit("r", jobs(1, cost=0.0, other=True))
     assert store.jobs.submit("r", jobs(1, cost=0.0, device="cuda"))
+
+
+def test_a_failure_is_tried_again_while_everything_is_promised(store: Store, clock: Clock) -> None:
+    """The charge of an attempt is missing from what the next one needs: half of it will do."""
+    store.budgets.cap("r", "cpu_seconds", 4.0)
+    store.jobs.submit("r", jobs(2, cost=2.0))
+    for state in ("queued", "failed"):
+        lease = store.jobs.lease("w")
+        assert lease
+        store.jobs.record(lease, [failed("infra", "x")], used={"cpu_seconds": 0.75})
+        clock.now += 5
+        assert store.jobs.state(lease.keys[0]) == state
+    outcome = store.jobs.outcomes(lease.keys)[lease.keys[0]]
+    assert "x; not tried again: 0.5 cpu_seconds are left" in str(outcome.values["message"])
+    assert store.budgets.of("r")["cpu_seconds"].left == pytest.approx(0.5)
+    store.budgets.cap("r", "cpu_seconds", 6.0)
+    assert store.jobs.retry("r") == 1
 
 
 def test_submitting_is_all_or_nothing(store: Store) -> None:
