@@ -14,6 +14,7 @@ from asiarch.ir.function import Function
 from asiarch.language.ast import Span
 from asiarch.language.diagnostics import Diagnostic
 from asiarch.language.parser import parse
+from asiarch.language.pieces import Pieces
 
 FILE = "<candidate>"
 NOWHERE = Span(0, 0)
@@ -33,8 +34,12 @@ class Checked:
 
 @dataclass(slots=True)
 class Checker:
-    """The errors that `check` gives, without its warnings and witnesses."""
+    """The errors that `check` gives, without its warnings, witnesses and places.
 
+    Statements that stood in an earlier text are not parsed again.
+    """
+
+    pieces: Pieces = field(default_factory=Pieces)
     kept: OrderedDict[str, Checked] = field(default_factory=OrderedDict[str, Checked])
     _analyses: Analyses = field(default_factory=Analyses)
     _count: int = 0
@@ -54,7 +59,7 @@ class Checker:
         if self._count % SHARED == 0:
             self._analyses = Analyses()
         elaborator = Elaborator()
-        elaborator.load(parse(text, FILE), FILE)
+        elaborator.load(self.pieces.parse(text, FILE, places=False), FILE)
         functions = elaborator.check_all(FILE)
         errors = [d for d in elaborator.diagnostics if d.severity == "error"]
         if errors:
@@ -68,6 +73,13 @@ class Checker:
                 continue
             errors += [d for d in facts[name].diagnostics if d.severity == "error"]
         return Checked(functions, facts, tuple(errors))
+
+
+def placed(text: str) -> dict[str, Function]:
+    """Definitions of a text that checks, their nodes with places of the text."""
+    elaborator = Elaborator()
+    elaborator.load(parse(text, FILE), FILE)
+    return elaborator.check_all(FILE)
 
 
 @contextmanager

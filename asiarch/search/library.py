@@ -147,9 +147,11 @@ class Known:
         default_factory=dict[tuple[tuple[str, int], ...], dict[str, str]]
     )
 
-    def name(self, function: Function, sizes: Mapping[str, int]) -> str:
-        """The name of the library's mixer that the definition is; "" when it is none."""
-        return self._table(sizes).get(self._digest(function, sizes), "")
+    def name(self, function: Function, sizes: Mapping[str, int], digest: str | None = None) -> str:
+        """The name of the library's mixer that the definition is; "" when it is none. `digest`: the
+        definition's at those sizes, where it is known.
+        """
+        return self._table(sizes).get(digest or self._digest(function, sizes), "")
 
     def _table(self, sizes: Mapping[str, int]) -> dict[str, str]:
         key = tuple(sorted(sizes.items()))

@@ -79,6 +79,7 @@ class Screen:
         if function is None or not is_mixer(function):
             return Verdict("rejected", reason="type", said=f"`{op}` is no op (x: Seq[D]) -> Seq[D]")
         header = {n: v for n, v in {**self.sizes, **(sizes or {})}.items() if n in function.header}
+        usual = all(self.sizes.get(n) == v for n, v in header.items())
         with uncollected():
             digest = self.identifier.of(function, header).digest
         if digest in self.seen:
@@ -87,7 +88,7 @@ class Screen:
         refused = gate(facts, self.bounds, header)
         if refused is not None:
             return Verdict("rejected", digest, *refused)
-        known = self.known.name(function, self.sizes)
+        known = self.known.name(function, self.sizes, digest if usual else None)
         self.seen[digest] = name or known or digest[:12]
         cost = facts.cost
         return Verdict("new", digest, known=known, work=cost.work, state=cost.state,

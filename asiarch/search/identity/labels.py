@@ -17,7 +17,8 @@ from asiarch.ir.size import Size, opaque_parts
 from asiarch.search.identity.forms import SUM, Form, kids_of
 from asiarch.search.identity.normalise import SYMMETRIC, Found, Normaliser
 
-ROUNDS = 2
+ROUNDS = 3
+"""At most so many; fewer where every parameter and state has a colour of its own."""
 MASK = (1 << 61) - 1
 MODEL = "D"
 LEAVES = frozenset({"param", "state"})
@@ -32,6 +33,14 @@ def _term(coefficient: Any, factors: list[tuple[int, int]]) -> int:
     if len(factors) > 1:
         factors.sort()
     return hash((_number(coefficient), *factors))
+
+
+@lru_cache(maxsize=65536)
+def _plain(attrs: tuple[Any, ...]) -> int | None:
+    """The colour of attributes that name no axis and no size; None for others."""
+    if not all(a is None or isinstance(a, bool | int | float) for a in attrs):
+        return None
+    return hash(tuple([(_word(str(a)) if a is None else hash(a)) for a in attrs]))
 
 
 @lru_cache(maxsize=4096, typed=True)
@@ -86,6 +95,8 @@ class Labels:
                     use[axis] = use.get(axis, 0) + hash((self.colour[n], self.context[n])) & MASK
             for axis, colour in self.axis.items():
                 self.axis[axis] = hash((colour, use.get(axis, 0)))
+            if len({(self.colour[n], self.context[n]) for n in leaves}) == len(leaves):
+                break
         self._up()
 
     def _size(self, size: Size | None) -> int:
@@ -127,6 +138,9 @@ class Labels:
     def _attrs(self, item: Form) -> int:
         if item.op in LEAVES:
             return 0
+        plain = _plain(item.attrs)
+        if plain is not None:
+            return plain
         if item.op == "name":
             return self._size(Size.symbol(item.attrs[0]))
         return hash(tuple([self._attr(a) for a in item.attrs]))

@@ -12,7 +12,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
-from asiarch.search.checked import Checked, Checker
+from asiarch.search.checked import Checked, Checker, placed
 from asiarch.search.identity import Identifier
 from asiarch.search.library import is_mixer
 from asiarch.search.researcher import memory, numbers, splice, values
@@ -61,7 +61,7 @@ class Workshop:
             checked = self.checker.check(text)
             if checked.errors:
                 raise ValueError(f"the program does not check: {checked.errors[0].message}")
-            self._places[key] = Place(text, checked.functions, op)
+            self._places[key] = Place(text, placed(text), op)
             if len(self._places) > PLACES:
                 self._places.popitem(last=False)
         return self._places[key]
