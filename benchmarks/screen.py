@@ -28,6 +28,7 @@ from asiarch.analysis.report import check
 from asiarch.elaborate.program import Elaborator
 from asiarch.language.parser import parse
 from asiarch.search.checked import Checker, uncollected
+from asiarch.search.fingerprint import fingerprint
 from asiarch.search.identity import Identifier
 from asiarch.search.library import literature
 from asiarch.search.screen import Screen
@@ -84,6 +85,8 @@ def main() -> None:
     handed, _ = timed(lambda c: again.judge(*c), texts[-200:])
     full, _ = timed(lambda c: check(c[0]), texts[:100])
     stages = _stages(texts[:200])
+    good = [c for c, v in zip(texts, verdicts, strict=True) if v.status == "new"][:60]
+    behaviour, _ = timed(lambda c: fingerprint(*c), good)
 
     lines = [sum(t.count("\n") for t, _ in texts) / len(texts)]
     print(f"candidates           {len(texts)}, {lines[0]:.0f} lines on average")
@@ -92,10 +95,18 @@ def main() -> None:
     print(f"asiarch check        {full:.2f} ms, {1e3 / full:.0f} a second")
     for name, cost in stages.items():
         print(f"  {name:18} {cost:.2f} ms")
+    print(f"fingerprint          {behaviour:.2f} ms (on demand)")
     counts = Counter(v.reason or v.status for v in verdicts)
     print("verdicts             " + ", ".join(f"{n} {k}" for k, n in counts.most_common()))
     if options.json:
-        row = {"screen_ms": each, "handed_ms": handed, "check_ms": full, **stages, **counts}
+        row = {
+            "screen_ms": each,
+            "handed_ms": handed,
+            "check_ms": full,
+            "fingerprint_ms": behaviour,
+            **stages,
+            **counts,
+        }
         with options.json.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 

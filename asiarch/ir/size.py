@@ -56,6 +56,14 @@ def opaque_parts(size: Size) -> tuple[str, Size, Size] | None:
     return None if found is None else (found.op, found.left, found.right)
 
 
+_NOTHING = Fraction(0)
+
+
+@lru_cache(maxsize=1024)
+def _fraction(value: int) -> Fraction:
+    return Fraction(value)
+
+
 class Size:
     """An immutable Laurent polynomial with rational coefficients."""
 
@@ -95,15 +103,20 @@ class Size:
     def constant(self) -> Fraction | None:
         """The number that this is, or None while a symbol is left."""
         if not self.terms:
-            return Fraction(0)
+            return _NOTHING
         if len(self.terms) == 1 and self.terms[0][0] == ():
-            return Fraction(self.terms[0][1])
+            value = self.terms[0][1]
+            return _fraction(value) if isinstance(value, int) else value
         return None
 
     @property
     def integer(self) -> int | None:
-        value = self.constant
-        return int(value) if value is not None and value.denominator == 1 else None
+        if not self.terms:
+            return 0
+        if len(self.terms) == 1 and self.terms[0][0] == ():
+            value = self.terms[0][1]
+            return value if isinstance(value, int) else None
+        return None
 
     def symbols(self) -> set[str]:
         """Plain symbols, those inside opaque ones included."""

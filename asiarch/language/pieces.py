@@ -43,8 +43,8 @@ class Pieces:
     )
 
     def parse(self, text: str, filename: str = "<text>", *, places: bool = True) -> ParseResult:
-        """The syntax tree of a text, as `parse` gives it. Without `places` every piece stands where
-        it would by itself: nothing but what shows a place to somebody tells the difference.
+        """The syntax tree of a text, as `parse` gives it. Without `places` every statement stands
+        where it would by itself: what shows a piece of a body to somebody must parse again.
         """
         if "#" not in text and scan(text, filename) is None:
             try:
@@ -64,7 +64,7 @@ class Pieces:
                 case "use":
                     yield self._at("use", piece, start * places)
                 case "head":
-                    head, body = self._at("head", piece, start * places), []
+                    head, body = self._at("head", piece, start), []
                 case "body":
                     body += self._at("body", piece, start * places)
                 case _:
@@ -137,8 +137,9 @@ def moved(node: Any, by: int) -> Any:
         return ast.Span(node.start + by, node.end + by)
     if isinstance(node, tuple):
         return tuple([moved(n, by) for n in cast("tuple[Any, ...]", node)])
-    names = _fields(type(node))
-    return type(node)(*[moved(getattr(node, n), by) for n in names]) if names else node
+    kind = cast("type[Any]", type(node))
+    names = _fields(kind)
+    return kind(*[moved(getattr(node, n), by) for n in names]) if names else node
 
 
 @cache

@@ -13,7 +13,7 @@ from asiarch.elaborate.program import Elaborator
 from asiarch.ir.function import Function
 from asiarch.language.ast import Span
 from asiarch.language.diagnostics import Diagnostic
-from asiarch.language.parser import parse
+from asiarch.language.parser import ParseResult, parse
 from asiarch.language.pieces import Pieces
 
 FILE = "<candidate>"
@@ -34,9 +34,10 @@ class Checked:
 
 @dataclass(slots=True)
 class Checker:
-    """The errors that `check` gives, without its warnings, witnesses and places.
+    """The errors that `check` gives, without its warnings and witnesses.
 
-    Statements that stood in an earlier text are not parsed again.
+    Statements that stood in an earlier text are not parsed again, and have no places; where
+    something is wrong, all is parsed, so that what is said of it is right.
     """
 
     pieces: Pieces = field(default_factory=Pieces)
@@ -58,8 +59,12 @@ class Checker:
         self._count += 1
         if self._count % SHARED == 0:
             self._analyses = Analyses()
+        found = self._judged(self.pieces.parse(text, FILE, places=False))
+        return self._judged(parse(text, FILE)) if found.errors else found
+
+    def _judged(self, tree: ParseResult) -> Checked:
         elaborator = Elaborator()
-        elaborator.load(self.pieces.parse(text, FILE, places=False), FILE)
+        elaborator.load(tree, FILE)
         functions = elaborator.check_all(FILE)
         errors = [d for d in elaborator.diagnostics if d.severity == "error"]
         if errors:

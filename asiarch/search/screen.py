@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from asiarch.analysis.ledger import Facts
 from asiarch.ir.size import Size
@@ -16,6 +17,9 @@ from asiarch.search.checked import Checker, uncollected
 from asiarch.search.identity import Identifier
 from asiarch.search.identity.normalise import closed
 from asiarch.search.library import Known, is_mixer, literature
+
+if TYPE_CHECKING:
+    from asiarch.search.fingerprint import Fingerprint
 
 REASONS = {
     "causal": {"E0301", "E0302", "E0303"},
@@ -39,7 +43,8 @@ class Bounds:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """status: new, seen (`known` is the first of its digest), rejected (`reason`: type, causal or
-    cost, as jobs have them). `known` of a new one: what of the literature it is, or "".
+    cost, as jobs have them). `known` of a new one: what of the literature it is, or "". `alike`:
+    what behaves like it by its fingerprint, where the screen was asked for that.
     """
 
     status: str
@@ -47,6 +52,7 @@ class Verdict:
     reason: str = ""
     said: str = ""
     known: str = ""
+    alike: str = ""
     work: Size | None = None
     state: Size | None = None
     parameters: Size | None = None
@@ -59,7 +65,10 @@ class Verdict:
 
 @dataclass(slots=True)
 class Screen:
-    """`sizes`: numbers of headers where a candidate gives none. `seen`: digests, with a name."""
+    """`sizes`: numbers of headers where a candidate gives none. `seen`: digests, with a name.
+
+    behaviour: take the fingerprint of what is new, which runs the reference.
+    """
 
     bounds: Bounds = field(default_factory=Bounds)
     sizes: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -67,6 +76,8 @@ class Screen:
     seen: dict[str, str] = field(default_factory=dict[str, str])
     identifier: Identifier = field(default_factory=Identifier)
     checker: Checker = field(default_factory=Checker)
+    behaviour: bool = False
+    _prints: list[tuple[str, Fingerprint]] = field(default_factory=list["tuple[str, Fingerprint]"])
 
     def judge(
         self, text: str, op: str, sizes: Mapping[str, int] | None = None, name: str = ""
@@ -89,10 +100,19 @@ class Screen:
         if refused is not None:
             return Verdict("rejected", digest, *refused)
         known = self.known.name(function, self.sizes, digest if usual else None)
-        self.seen[digest] = name or known or digest[:12]
+        called = self.seen[digest] = name or known or digest[:12]
+        alike = self._alike(called, text, op, header) if self.behaviour else ""
         cost = facts.cost
-        return Verdict("new", digest, known=known, work=cost.work, state=cost.state,
+        return Verdict("new", digest, known=known, alike=alike, work=cost.work, state=cost.state,
                        parameters=cost.params)  # fmt: skip
+
+    def _alike(self, name: str, text: str, op: str, header: Mapping[str, int]) -> str:
+        from asiarch.search.fingerprint import fingerprint
+
+        mine = fingerprint(text, op, header)
+        found = next((n for n, other in self._prints if mine.alike(other)), "")
+        self._prints.append((name, mine))
+        return found
 
 
 def gate(facts: Facts, bounds: Bounds, header: Mapping[str, int]) -> tuple[str, str] | None:

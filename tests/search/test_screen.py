@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 
 import pytest
 
 from asiarch.analysis.report import check
+from asiarch.fuzz import draw
 from asiarch.fuzz.edit import KINDS, Place
+from asiarch.fuzz.policy import NON_CAUSAL
 from asiarch.language.parser import parse
+from asiarch.search.checked import Checker
 from asiarch.search.library import Entry, entries
 from asiarch.search.screen import Bounds, Screen
 
@@ -120,3 +124,27 @@ def test_the_screen_says_what_the_checker_says() -> None:
             continue
         assert (verdict.status == "new") == ok, (text, verdict)
         wrong, right = wrong + (not ok), right + ok
+
+
+def test_what_behaves_like_something_seen_is_named() -> None:
+    screen = Screen(behaviour=True)
+    one = LINEAR.replace("linear[D](x)", "tanh(linear[D](x))")
+    other = LINEAR.replace("linear[D](x)", "(2 * sigmoid(2 * linear[D](x)) - 1)")
+    assert screen.judge(one, "mixer", name="one").alike == ""
+    verdict = screen.judge(other, "mixer", name="other")
+    assert (verdict.status, verdict.alike) == ("new", "one")
+    assert screen.judge(LINEAR, "mixer").alike == ""
+
+
+def test_errors_are_the_same_without_warnings() -> None:
+    """`Checker` against `check`, codes and all, on programs that read the future or are broken."""
+    checker = Checker()
+    wrong = 0
+    for seed in range(60):
+        program = draw(random.Random(seed), replace(NON_CAUSAL, wild=seed % 4 == 0))
+        found = {(d.code, d.message) for d in checker.check(program.text).errors}
+        report = check(program.text)
+        wrong += not report.ok
+        assert bool(found) == (not report.ok), program.text
+        assert found <= {(d.code, d.message) for d in report.diagnostics}, program.text
+    assert wrong >= 15

@@ -6,11 +6,13 @@ The weight has axes E ++ I ++ O; an axis both in I and O is two axes of the weig
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from asiarch.ir.node import Node, make
 from asiarch.ir.primitive import Primitive, Problem, Site
 from asiarch.ir.primitives.rename import rename
 from asiarch.ir.rules import contract, number, one_value, pointwise, show, want_axes
-from asiarch.ir.size import total
+from asiarch.ir.size import Size, total
 from asiarch.ir.types import Type
 
 
@@ -38,11 +40,14 @@ def _initial(site: Site, ins: tuple[str, ...]) -> Node:
     given = site.initialiser()
     if given is not None:
         return given
-    bound = pointwise(
-        "div", number(1), pointwise("sqrt", number(total([site.axis_size(a) for a in ins])))
-    )
-    low = pointwise("sub", number(0), bound)
+    low, bound = _bounds(total([site.axis_size(a) for a in ins]))
     return make("draw", (low, bound), Type("tensor"), which="uniform", path=site.label())
+
+
+@lru_cache(maxsize=1024)
+def _bounds(fan_in: Size) -> tuple[Node, Node]:
+    bound = pointwise("div", number(1), pointwise("sqrt", number(fan_in)))
+    return pointwise("sub", number(0), bound), bound
 
 
 def _build(site: Site) -> Node:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from asiarch.analysis.parts import stateful
 from asiarch.ir.function import Function
+from asiarch.ir.lift import has_weights
 from asiarch.ir.node import Node, topological
 from asiarch.ir.size import Size
 from asiarch.search.identity import normalise
@@ -25,7 +27,13 @@ def _call(n: Normaliser, node: Node, scope: Scope) -> Poly:
     inner = _axes(n, node, function, scope)
     sizes = {name: n.size(size, scope) for name, size in node.attr("sizes")}
     made = Scope(inner, {**scope.sizes, **sizes}, f"{scope.path}{node.attr('path')}.")
-    scope.results[node], scope.found[node] = n.inline(function, n.operands(node, scope), made)
+    if not function.polymorphic or has_weights(function) or stateful(function):
+        scope.results[node], scope.found[node] = n.inline(function, n.operands(node, scope), made)
+        return {}
+    key = id(function), n.kids(node, scope), (*inner.items(), *sizes.items())
+    if key not in n.pure:
+        n.pure[key] = function, n.inline(function, n.operands(node, scope), made)[0]
+    scope.results[node] = n.pure[key][1]
     return {}
 
 

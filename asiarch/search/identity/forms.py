@@ -110,7 +110,7 @@ class Forms:
         if len(poly) == 1:
             ((monomial, value),) = poly.items()
             if not any(self.items[a].truth for a, _ in monomial):
-                inverse = 1 / Fraction(value) if not isinstance(value, float) else 1 / value
+                inverse = 1 / value if isinstance(value, float) else whole(1 / Fraction(value))
                 return {tuple((a, -p) for a, p in monomial): inverse}
         return {((self.number(poly), -1),): 1}
 
@@ -175,6 +175,11 @@ class Forms:
 
 def _place(term: tuple[Monomial, Any]) -> Monomial:
     return term[0]
+
+
+def whole(value: Fraction) -> Fraction | int:
+    """A whole number as an int: it is hashed far sooner."""
+    return value.numerator if value.denominator == 1 else value
 
 
 def constant(poly: Poly) -> Fraction | float | int | None:

@@ -16,7 +16,7 @@ from typing import Any
 from asiarch.ir.function import Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, topological
 from asiarch.ir.size import Size, opaque_parts
-from asiarch.search.identity.forms import Form, Forms, Poly, constant, scaled
+from asiarch.search.identity.forms import Form, Forms, Poly, constant, scaled, whole
 
 ROUNDS = 6
 """Defaults of defaults: as deep as a header goes."""
@@ -59,6 +59,9 @@ class Normaliser:
     forms: Forms
     axes: dict[str, Size] = field(default_factory=dict[str, Size])
     scope: Scope | None = None
+    pure: dict[tuple[Any, ...], tuple[Function, list[Poly]]] = field(
+        default_factory=dict[tuple[Any, ...], "tuple[Function, list[Poly]]"]
+    )
 
     def top(self, function: Function, sizes: Mapping[str, Size]) -> tuple[list[int], Found]:
         """Forms of the results, and what lies in the definition. `sizes`: see `closed`."""
@@ -256,8 +259,8 @@ def _size(n: Normaliser, node: Node, scope: Scope) -> Poly:
 @_rule("const")
 def _const(n: Normaliser, node: Node, scope: Scope) -> Poly:
     value = float(node.attr("value"))
-    whole = Fraction(value) if value == value and abs(value) < 1e15 else value
-    return {(): whole} if whole else {}
+    exact = whole(Fraction(value)) if value == value and abs(value) < 1e15 else value
+    return {(): exact} if exact else {}
 
 
 @_rule("order", "expand")
