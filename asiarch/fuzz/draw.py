@@ -180,6 +180,8 @@ class Draw:
         gone = [a for a in x.axes if a not in axes]
         missing = [a for a in axes if a not in x.axes]
         if gone and missing:
+            if self.chance(0.2):
+                self.rng.shuffle(gone)
             return mapped(x, gone, missing)
         if gone:
             return reduced(self.some(["sum", "mean"]), gone, x)

@@ -151,12 +151,19 @@ def _place(d: Draw, axes: Axes, depth: int) -> Term:
 # -- along axes ------------------------------------------------------------------------------------
 
 
+SEVERAL = ("softmax", "l2norm", "rmsnorm", "layernorm", "center")
+"""What looks along one axis or over several at once."""
+
+
 @rule("along", 1.5, _any)
 def _along(d: Draw, axes: Axes, depth: int) -> Term:
     """What keeps the type and looks along an axis."""
     x, axis = d.expr(axes, depth), d.some(axes)
     others = [a for a in axes if a != axis]
-    name = d.some(["softmax", "l2norm", "rmsnorm", "layernorm", "center", "cumsum", "topk", "rope"])
+    name = d.some([*SEVERAL, "cumsum", "topk", "rope"])
+    if name in SEVERAL and len(axes) > 1 and d.chance(0.25):
+        over = d.rng.sample(axes, d.between(2, len(axes)))
+        return same(x, f"{name}[{', '.join(over)}]({x.text})")
     if name == "topk":
         return same(x, f"topk[{axis}, {d.between(1, d.sizes[axis])}]({x.text})")
     if name == "rope":

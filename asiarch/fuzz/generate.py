@@ -101,7 +101,7 @@ def _model(
     d.uses = uses
     tied = d.chance(0.4)
     if tied:
-        d.write("param E[vocab, D] ~ normal(0.5)")
+        d.write(f"param E[{d.some(['vocab, D', 'D, vocab'])}] ~ normal(0.5)")
         d.write("x = E[vocab = tokens]")
     else:
         d.write("x = embed[D](tokens)")

@@ -243,7 +243,12 @@ def _nonlinear(d: Draw) -> None:
     mixed = f"linear[{inner} -> {inner}{each}]({name}[t-1])" if d.chance(0.6) else f"{name}[t-1]"
     form = d.some(["tanh({0} + {1})", "0.5 * {2} + relu({0} - {1})", "max({0}, {1})",
                    "sigmoid({1}) * tanh({0}) + 0.2 * {2}"])  # fmt: skip
-    d.write(f"{name} = {form.format(mixed, x.tight, f'{name}[t-1]')}")
+    step = form.format(mixed, x.tight, f"{name}[t-1]")
+    if d.chance(0.3):  # an earlier value of what stands on the cycle and is no state
+        half = d.fresh("u")
+        d.write(f"{half} = {step}")
+        step = f"{half} + 0.3 * sin({half}[t-{d.between(1, 3)}])"
+    d.write(f"{name} = {step}")
     d.scope.append(Term(name, axes, named=True))
 
 

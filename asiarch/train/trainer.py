@@ -195,7 +195,7 @@ def tell_step(module: nn.Module, step: int) -> None:
 def auxiliary_loss(module: nn.Module) -> torch.Tensor | float:
     """The sum of the `loss` terms that the module's parts left in their last forward pass."""
     terms = [getattr(part, "auxiliary_loss", None) for part in module.modules()]
-    return sum(term for term in terms if isinstance(term, torch.Tensor))
+    return sum(term for term in terms if isinstance(term, (torch.Tensor, float, int)))
 
 
 def _diverged(run: _Run, loss: float) -> DivergedError:
