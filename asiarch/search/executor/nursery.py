@@ -26,11 +26,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from resource import struct_rusage
 from types import FrameType
 from typing import Any
 
 from asiarch.search.executor.child import run_child
 from asiarch.search.executor.processes import (
+    LINUX,
     adopt_orphans,
     children,
     exact_memory,
@@ -119,11 +121,10 @@ class Nursery:
 
     def _reap(self) -> None:
         for pid in list(self._running):
-            # What the child started is ended first, while its group cannot be another's.
-            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            reaped = _reaped(pid)
+            if reaped is None:
                 continue
-            kill_tree(pid)
-            _, status, used = os.wait4(pid, 0)
+            status, used = reaped
             child = self._running.pop(pid)
             self._kill_strays()
             code = os.waitstatus_to_exitcode(status)
@@ -138,7 +139,8 @@ class Nursery:
 
     def _kill_strays(self, *, everything: bool = False) -> None:
         """Ends what a child left behind outside of its group: it has become ours."""
-        for _ in range(100):
+        # Elsewhere orphans go to the first process, and nothing is left here.
+        for _ in range(100 if LINUX else 0):
             strays = [
                 pid for pid in children(os.getpid()) if everything or pid not in self._running
             ]
@@ -174,6 +176,23 @@ class Nursery:
             # The worker is dead; the end of the orders says so, too.
             for pid in self._running:
                 kill_group(pid)
+
+
+def _reaped(pid: int) -> tuple[int, struct_rusage] | None:
+    """The status of a child that has ended and what it used, once its group is killed too."""
+    # While the child is not reaped, its group cannot be another's. macOS can be asked so since
+    # Python 3.13; else the group is killed at once afterwards.
+    if hasattr(os, "waitid"):
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        kill_tree(pid)
+        _, status, used = os.wait4(pid, 0)
+    else:
+        ended, status, used = os.wait4(pid, os.WNOHANG)
+        if not ended:
+            return None
+        kill_group(pid)
+    return status, used
 
 
 def _ring(number: int, frame: FrameType | None) -> None:

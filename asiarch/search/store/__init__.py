@@ -6,6 +6,7 @@ Several processes and threads may use one file on one machine, each with its own
 from asiarch.search.store.blobs import Blobs
 from asiarch.search.store.budgets import RESOURCES, Budget, Budgets
 from asiarch.search.store.claims import Claims
+from asiarch.search.store.clock import WallClock
 from asiarch.search.store.errors import (
     BudgetExhausted,
     Conflict,
@@ -50,5 +51,6 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreNewer",
+    "WallClock",
     "follow",
 ]

@@ -27,6 +27,7 @@ from asiarch.search.store import (
     StoreError,
     StoreFull,
     StoreNewer,
+    WallClock,
     follow,
     migrate,
 )
@@ -441,6 +442,33 @@ def test_caps_hold_for_what_is_no_job(store: Store) -> None:
     store.budgets.settle("r", "2", {"request 3": {"dollars": 3.0}})
     budget = store.budgets.of("r")["dollars"]
     assert (budget.spent, budget.overrun) == (1.0, pytest.approx(2.2))
+
+
+def test_wall_time_is_reserved_before_it_is_lived(store: Store, clock: Clock) -> None:
+    store.budgets.cap("r", "wall_seconds", 12.0)
+    first = WallClock(store, "r", now=clock)
+    for _ in range(7):
+        assert first.tick()
+        clock.now += 1
+    budget = store.budgets.of("r")["wall_seconds"]
+    assert budget.spent + budget.reserved >= 7
+    # Killed here: what it had reserved counts as lived.
+    second = WallClock(store, "r", now=clock)
+    spent = store.budgets.of("r")["wall_seconds"].spent
+    assert 7 <= spent <= 12
+    lived = 0.0
+    while second.tick():
+        clock.now += 0.5
+        lived += 0.5
+    assert lived <= 12 - spent + 0.5
+    second.stop()
+    assert store.budgets.of("r")["wall_seconds"].spent == pytest.approx(12)
+    assert not WallClock(store, "r", now=clock).tick()
+    store.budgets.cap("r", "wall_seconds", None)
+    third = WallClock(store, "r", now=clock)
+    assert third.tick()
+    third.stop()
+    assert problems(store.path) == []
 
 
 def test_a_job_without_a_cost_is_refused_under_a_cap(store: Store) -> None:
