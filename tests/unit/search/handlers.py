@@ -108,3 +108,15 @@ def flaky(jobs: Sequence[Job], context: Context) -> list[Outcome]:
     if len(trace.read_text().splitlines()) < 3:
         os.kill(os.getpid(), signal.SIGSEGV)
     return [done({"tries": len(trace.read_text().splitlines())}) for _ in jobs]
+
+
+def tensors(jobs: Sequence[Job], context: Context) -> list[Outcome]:
+    """A gradient by torch, or more memory than there is."""
+    import torch
+
+    if "gib" in jobs[0].spec:
+        torch.ones(int(jobs[0].spec["gib"]) * 2**28)
+    weight = torch.eye(64, requires_grad=True)
+    (weight @ weight).sum().backward()
+    assert weight.grad is not None
+    return [done({"gradient": float(weight.grad.sum()), "threads": torch.get_num_threads()})]
