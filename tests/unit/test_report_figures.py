@@ -196,7 +196,8 @@ def test_the_null_arm_is_drawn_and_on_no_front() -> None:
 
 
 def test_missing_costs_are_counted() -> None:
-    figure = figures.pareto((replace(ONE.candidates[0], time=math.nan),), "time")
+    other = replace(ONE.candidates[0], id="other", time=math.nan)
+    figure = figures.pareto((*ONE.candidates, other), "time")
     assert "1 without this measurement" in texts(figure)
 
 

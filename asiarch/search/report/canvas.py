@@ -24,6 +24,7 @@ class Figure:
     width: float
     height: float
     body: str
+    empty: bool = False  # it had no data, and says so
 
     def svg(self, *, alone: bool = True, key: str = "") -> str:
         """SVG text; without `alone` the style sheet and the name space are the page's.
@@ -105,8 +106,10 @@ class Canvas:
         drawn += f"><title>{escape(line(tip))}</title></path>" if tip else "/>"
         self.parts.append(f'<a href="#{escape(link)}">{drawn}</a>' if link else drawn)
 
-    def figure(self, name: str, title: str, desc: str, w: float, h: float) -> Figure:
-        return Figure(name, line(title), line(desc), w, h, "".join(self.parts))
+    def figure(
+        self, name: str, title: str, desc: str, w: float, h: float, *, empty: bool = False
+    ) -> Figure:
+        return Figure(name, line(title), line(desc), w, h, "".join(self.parts), empty)
 
 
 def path(points: Sequence[Point]) -> str:

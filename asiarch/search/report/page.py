@@ -111,11 +111,13 @@ def _contents(parts: Iterable[Section]) -> str:
 
 def _section(section: Section) -> str:
     drawn = "".join(f'<div class="wide">{f.svg(alone=False)}</div>' for f in section.figures)
+    told = any(not f.empty for f in section.figures)
+    caption = f"<figcaption>{escape(section.caption)}</figcaption>" if told else ""
     several = ' class="several"' if len(section.figures) > 1 else ""
     return (
         f'<section id="{section.id}"><h2>{escape(section.heading)}</h2>'
         f"<figure><div{several}>{drawn}</div>"
-        f"<figcaption>{escape(section.caption)}</figcaption></figure></section>"
+        f"{caption}</figure></section>"
     )
 
 

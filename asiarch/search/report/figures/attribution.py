@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from asiarch.search.report.axes import Scale, scale
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import Asked, Component, Estimate
-from asiarch.search.report.figures.kinds import empty
+from asiarch.search.report.figures.kinds import nothing
 from asiarch.search.report.text import count, interval, tick
 
 LEFT, PANEL, GAP, LINEAGES, ROW, TOP = 170.0, 176.0, 16.0, 64.0, 24.0, 50.0
@@ -17,6 +17,7 @@ WAYS = (
     ("model", "importance, held-out lineages", "f k1", "diamond"),
     ("lift", "lift, log odds", "f k3", "up"),
 )
+TITLE = "What a component brings"
 
 
 def attribution(
@@ -28,31 +29,28 @@ def attribution(
     """
     asked = asked or Asked()
     rows = sorted(components, key=_order)[:most]
+    if not rows:
+        return nothing("attribution", TITLE, "Nothing was attributed yet.")
     canvas = Canvas()
-    bottom = TOP + ROW * max(len(rows), 1)
-    for at, (way, title, css, mark) in enumerate(WAYS if rows else ()):
+    bottom = TOP + ROW * len(rows)
+    for at, (way, title, css, mark) in enumerate(WAYS):
         left = LEFT + (PANEL + GAP) * at
         values = [getattr(r, way) for r in rows]
         unit = asked.unit if way == "causal" else ""
         _panel(canvas, left, bottom, values, title, unit, css, mark)
     edge = LEFT + (PANEL + GAP) * len(WAYS)
-    if rows:
-        canvas.text(edge + LINEAGES - 4, TOP - 14, "lineages", "t m e")
+    canvas.text(edge + LINEAGES - 4, TOP - 14, "lineages", "t m e")
     for at, row in enumerate(rows):
         y = TOP + ROW * (at + 0.5)
         canvas.text(0, y + 4, row.name, "", room=LEFT - 14)
         canvas.text(edge + LINEAGES - 4, y + 4, str(row.lineages), "m e")
-    if not rows:
-        empty(canvas, edge / 2, TOP + 16, "nothing was attributed")
     told = [r for r in rows if r.causal.known]
     desc = (
         f"{count(len(rows), 'component')}. By deletion and retraining, in {asked.unit}: "
         + ("; ".join(f"{r.name} {interval(r.causal)}" for r in told) or "none was deleted")
         + ". Importance and lift are associations."
     )
-    return canvas.figure(
-        "attribution", "What a component brings", desc, edge + LINEAGES, bottom + 26
-    )
+    return canvas.figure("attribution", TITLE, desc, edge + LINEAGES, bottom + 26)
 
 
 def _order(row: Component) -> tuple[bool, float, bool, float, str]:

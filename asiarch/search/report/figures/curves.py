@@ -9,7 +9,7 @@ from itertools import pairwise
 from asiarch.search.report.axes import Scale, scale
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import Curve
-from asiarch.search.report.figures.kinds import empty, legend
+from asiarch.search.report.figures.kinds import legend, nothing
 from asiarch.search.report.text import count, number, tick
 
 FIELD, HEIGHT, GAP, LEFT, TOP = 190.0, 110.0, 44.0, 34.0, 44.0
@@ -22,16 +22,17 @@ def training_curves(curves: Sequence[Curve], name: str = "", points: int = POINT
     A curve of more than `points` values is drawn by the means of as many stretches.
     """
     tasks = sorted({c.task for c in curves})
+    title = f"Training curves {name}".strip()
+    if not tasks:
+        return nothing("curves", title, "No curve was kept.")
     canvas = Canvas()
-    wide = LEFT + max(len(tasks), 1) * (FIELD + GAP)
+    wide = LEFT + len(tasks) * (FIELD + GAP)
     legend(canvas, LEFT, 12, wide - LEFT, _LEGEND)
     for i, task in enumerate(tasks):
         _field(canvas, LEFT + i * (FIELD + GAP), [c for c in curves if c.task == task], points)
-    if not tasks:
-        empty(canvas, wide / 2, TOP + 20, "no curve was kept")
     told = "; ".join(f"{task} ends at {_ends(curves, task)}" for task in tasks)
-    desc = f"Training loss over steps. {told or 'None'}."
-    return canvas.figure("curves", f"Training curves {name}".strip(), desc, wide, TOP + HEIGHT + 34)
+    desc = f"Training loss over steps. {told}."
+    return canvas.figure("curves", title, desc, wide, TOP + HEIGHT + 34)
 
 
 _LEGEND = (("l k0", "line", "candidate, one line a seed"), ("l null dash", "line", "baseline"))

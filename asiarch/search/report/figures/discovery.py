@@ -9,11 +9,12 @@ from itertools import pairwise
 from asiarch.search.report.axes import Frame, scale, spread
 from asiarch.search.report.canvas import Canvas, Figure, Point
 from asiarch.search.report.data import NULL, Discoveries, Fit
-from asiarch.search.report.figures.kinds import Kind, empty, kinds, legend
+from asiarch.search.report.figures.kinds import Kind, kinds, legend, nothing
 from asiarch.search.report.text import count, cut, number, width
 
 WIDTH, LEFT, RIGHT, FIELD = 720.0, 48.0, 120.0, 280.0
 STYLES = {"poisson": "dash", "power": "dot", "saturating": "dashdot"}
+TITLE = "Discoveries against compute"
 WITHOUT = "No null arm was run: nothing here tells a discovery from luck."
 
 
@@ -22,6 +23,8 @@ def discovery(arms: Sequence[Discoveries], unit: str = "FLOPs") -> Figure:
     too. A constant rate of lucky passes is a straight line, so the null arm stands in every such
     figure, or the figure says that it was not run.
     """
+    if not arms:
+        return nothing("discovery", TITLE, "No arm was run yet.")
     canvas = Canvas()
     look = kinds(a.arm for a in arms)
     ordered = sorted(arms, key=lambda a: (a.arm == NULL, a.arm))
@@ -32,7 +35,7 @@ def discovery(arms: Sequence[Discoveries], unit: str = "FLOPs") -> Figure:
     items += [(f"l thin {STYLES.get(n, '')} k6", "line", f"{n} fit") for n in sorted(fitted)]
     top = legend(canvas, 0, 14, WIDTH, items) + 18
     has_null = any(a.arm == NULL for a in arms)
-    if arms and not has_null:
+    if not has_null:
         canvas.text(0, top - 8, WITHOUT, "b bad")
         top += 18
     bottom = top + FIELD
@@ -49,12 +52,8 @@ def discovery(arms: Sequence[Discoveries], unit: str = "FLOPs") -> Figure:
     places = spread([frame.y.clamp(a.count[-1]) for a in drawn], 14, top, bottom)
     for arm, y in zip(drawn, places, strict=True):
         canvas.text(frame.x(arm.compute[-1]) + 7, y + 4, arm.arm, "t b halo", room=RIGHT - 10)
-    if not arms:
-        empty(canvas, (LEFT + WIDTH - RIGHT) / 2, top + FIELD / 2, "no arm was run")
     bottom = _fits(canvas, ordered, bottom + 58)
-    return canvas.figure(
-        "discovery", "Discoveries against compute", _desc(ordered, unit), WIDTH, bottom
-    )
+    return canvas.figure("discovery", TITLE, _desc(ordered, unit), WIDTH, bottom)
 
 
 def likeliest(arm: Discoveries) -> Fit | None:

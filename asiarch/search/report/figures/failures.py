@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import TIERS, Candidate
-from asiarch.search.report.figures.kinds import empty
+from asiarch.search.report.figures.kinds import nothing
 from asiarch.search.report.text import count, percent
 
 REASONS = {
@@ -24,6 +24,7 @@ REASONS = {
     "effect": "the bound was not above zero",
 }
 LEFT, BAR, RIGHT, ROW, TOP = 230.0, 320.0, 110.0, 24.0, 14.0
+TITLE = "Why candidates were turned away"
 
 
 def failures(candidates: Sequence[Candidate]) -> Figure:
@@ -31,8 +32,10 @@ def failures(candidates: Sequence[Candidate]) -> Figure:
     proposed = [c for c in candidates if not c.panel]
     found = Counter((c.reached, c.reason) for c in proposed if c.reason)
     rows = sorted(found.items(), key=lambda r: (_tier(r[0][0]), -r[1], r[0][1]))
+    if not rows:
+        return nothing("failures", TITLE, "No candidate was turned away.")
     canvas = Canvas()
-    most = max(found.values(), default=1)
+    most = max(found.values())
     y = TOP
     for (tier, reason), number in rows:
         label, css = REASONS.get(reason, reason), "null" if reason == "effect" else "k1"
@@ -42,14 +45,9 @@ def failures(candidates: Sequence[Candidate]) -> Figure:
         share = f"{number} ({percent(number / len(proposed))})"
         canvas.text(LEFT + BAR * number / most + 8, y + 14, share, "t m")
         y += ROW
-    if not rows:
-        empty(canvas, LEFT + BAR / 2, y + 20, "no candidate was turned away")
-        y += 2 * ROW
     told = "; ".join(f"{t} {REASONS.get(r, r)}: {n}" for (t, r), n in rows)
-    desc = f"Of {count(len(proposed), 'candidate')}: {told or 'none was turned away'}."
-    return canvas.figure(
-        "failures", "Why candidates were turned away", desc, LEFT + BAR + RIGHT, y + 6
-    )
+    desc = f"Of {count(len(proposed), 'candidate')}: {told}."
+    return canvas.figure("failures", TITLE, desc, LEFT + BAR + RIGHT, y + 6)
 
 
 def _tier(name: str) -> tuple[int, str]:

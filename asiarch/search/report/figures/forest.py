@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from asiarch.search.report.axes import Scale, scale
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import NULL, Asked, Candidate, Estimate
-from asiarch.search.report.figures.kinds import empty, legend
+from asiarch.search.report.figures.kinds import legend, nothing
 from asiarch.search.report.text import anchor, count, interval, number, tick
 
 NAME, LEFT, PLOT, RIGHT, ROW, TOP = 150.0, 330.0, 380.0, 70.0, 22.0, 44.0
 
 LUCKIEST = 3
+TITLE = "Effects with intervals"
 
 
 def forest(candidates: Sequence[Candidate], asked: Asked | None = None, most: int = 20) -> Figure:
@@ -25,14 +26,13 @@ def forest(candidates: Sequence[Candidate], asked: Asked | None = None, most: in
     """
     asked = asked or Asked()
     groups = list(_groups(candidates, most))
+    if not groups:
+        return nothing("forest", TITLE, "Nothing was measured yet.")
     canvas = Canvas()
     x = _scale([c for _, rows in groups for c in rows])
     height = TOP + sum(ROW * (len(rows) + 1) + 8 for _, rows in groups) + 30
     legend(canvas, 0, 14, LEFT + PLOT, _LEGEND)
     y = TOP
-    if not groups:
-        height = TOP + 60
-        empty(canvas, LEFT + PLOT / 2, TOP + 16, "nothing was measured")
     _field(canvas, x, TOP - 6, height - 34, asked)
     for heading, rows in groups:
         canvas.text(0, y + 6, heading, "t b")
@@ -50,7 +50,7 @@ def forest(candidates: Sequence[Candidate], asked: Asked | None = None, most: in
         f"measured on confirmation seeds, {len(claims)} of them passed. "
         + " ".join(f"{c.name}: {interval(c.confirmed)}." for c in confirmed[:10])
     )
-    return canvas.figure("forest", "Effects with intervals", desc, LEFT + PLOT + RIGHT, height)
+    return canvas.figure("forest", TITLE, desc, LEFT + PLOT + RIGHT, height)
 
 
 _LEGEND = (
@@ -103,7 +103,13 @@ def _field(canvas: Canvas, x: Scale, top: float, bottom: float, asked: Asked) ->
     for value in x.ticks(6):
         canvas.line([(x(value), top), (x(value), bottom)], "zero" if value == 0 else "grid")
         canvas.text(x(value), bottom + 15, tick(value, sign=True) if value else "baseline", "t m c")
-    canvas.text(LEFT + PLOT / 2, bottom + 32, f"{asked.unit} better than the baseline", "t m c")
+    canvas.text(
+        LEFT + PLOT / 2,
+        bottom + 32,
+        f"{asked.unit} better than the baseline",
+        "t m c",
+        room=PLOT + 100,
+    )
 
 
 def _row(canvas: Canvas, x: Scale, y: float, row: Candidate) -> None:

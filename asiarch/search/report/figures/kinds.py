@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from asiarch.search.report import style
-from asiarch.search.report.canvas import MARKS, Canvas
+from asiarch.search.report.canvas import MARKS, Canvas, Figure
 from asiarch.search.report.data import NULL, PANEL
 from asiarch.search.report.text import cut, width
 
@@ -57,6 +57,8 @@ def arm_items(look: Mapping[str, Kind], arms: Iterable[str]) -> list[tuple[str, 
     return [(f"f {k.css}", k.mark, name or "no arm") for name, k in look.items() if name in present]
 
 
-def empty(canvas: Canvas, x: float, y: float, text: str) -> None:
-    """What stands in a figure without data."""
-    canvas.text(x, y, text, "m c")
+def nothing(name: str, title: str, text: str) -> Figure:
+    """What stands for a figure without data."""
+    canvas = Canvas()
+    canvas.text(0, 16, text, "m")
+    return canvas.figure(name, title, text, max(width(text, style.SIZE), 200.0), 24, empty=True)

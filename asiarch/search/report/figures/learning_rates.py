@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from asiarch.search.report.axes import Frame, far, scale, spread
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import Asked, RateCurve
-from asiarch.search.report.figures.kinds import empty, legend
+from asiarch.search.report.figures.kinds import legend, nothing
 from asiarch.search.report.text import number
 
 WIDTH, LEFT, RIGHT, TOP, FIELD = 620.0, 52.0, 150.0, 62.0, 240.0
+TITLE = "Learning-rate sensitivity"
 LINES = (("", "circle"), ("dash", "diamond"), ("dot", "up"))
 
 
@@ -26,16 +27,18 @@ def learning_rates(
 ) -> Figure:
     """Lines are losses above the best of the same operator. Panel in colour, candidates in grey."""
     asked = asked or Asked()
+    lifted = [(c, _lift(c)) for c in curves if len(c.losses) == len(rates)]
+    if not lifted or len(rates) < 2:
+        return nothing("rates", TITLE, "Nothing was trained with more than one learning rate.")
     canvas = Canvas()
     items = [("l k0", "line", "panel"), ("l thin null", "line", "candidates"),
              ("o bad", "circle", "best at the grid's edge")]  # fmt: skip
     legend(canvas, 0, 14, WIDTH, items)
-    lifted = [(c, _lift(c)) for c in curves if len(c.losses) == len(rates)]
     bottom = TOP + FIELD
     top = _top([v for _, lift in lifted for v in lift if math.isfinite(v)])
     log = far(rates, 3) or all(r > 0 for r in rates)
     frame = Frame(
-        scale(rates, LEFT, WIDTH - RIGHT, log=log and bool(rates)),
+        scale(rates, LEFT, WIDTH - RIGHT, log=log),
         scale([0.0, top], bottom, TOP, pad=0.03),
     )
     labels = [(r, number(r)) for r in rates]
@@ -58,15 +61,13 @@ def learning_rates(
     ):
         canvas.line([(WIDTH - RIGHT + 2, y), (WIDTH - RIGHT + 14, place)], f"l {kind}")
         canvas.text(WIDTH - RIGHT + 18, place + 4, name, "t", room=RIGHT - 20)
-    if not lifted:
-        empty(canvas, (LEFT + WIDTH - RIGHT) / 2, TOP + FIELD / 2, "one learning rate only")
     edge = [c for c, _ in lifted if at_edge(c)]
     desc = (
-        f"{len(lifted)} operators over the rates {', '.join(number(r) for r in rates) or 'none'}. "
+        f"{len(lifted)} operators over the rates {', '.join(number(r) for r in rates)}. "
         f"{len(edge)} are best at the edge of the grid"
         + (f": {', '.join(c.name for c in edge[:12])}." if edge else ".")
     )
-    return canvas.figure("rates", "Learning-rate sensitivity", desc, WIDTH, bottom + 44)
+    return canvas.figure("rates", TITLE, desc, WIDTH, bottom + 44)
 
 
 def _lift(curve: RateCurve) -> list[float]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from asiarch.search.report.axes import Scale, scale
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import Asked, Candidate
-from asiarch.search.report.figures.kinds import empty, legend
+from asiarch.search.report.figures.kinds import legend, nothing
 from asiarch.search.report.lineages import Branch, forest_of, rows_of, shown
 from asiarch.search.report.text import anchor, count, effect, interval, tick
 
@@ -16,6 +16,7 @@ STEP, ROW, TOP = 16.0, 21.0, 52.0
 NAMES, DOTS, PLOT, VALUES = 250.0, 150.0, 240.0, 60.0
 DOT = 7.0
 MOST_DOTS = int(DOTS / DOT) - 5
+TITLE = "Lineage of the best"
 
 
 def lineage(candidates: Sequence[Candidate], asked: Asked | None = None, most: int = 12) -> Figure:
@@ -27,20 +28,26 @@ def lineage(candidates: Sequence[Candidate], asked: Asked | None = None, most: i
     asked = asked or Asked()
     roots = forest_of(candidates, most)
     rows = [branch for root in roots for branch in rows_of(root)]
+    if not rows:
+        return nothing("lineage", TITLE, "No candidate was measured yet.")
     deepest = max((b.depth for b in rows), default=0)
     tree = NAMES + STEP * min(deepest, 14)
     left = tree + DOTS
     x = _scale(rows, left)
     canvas = Canvas()
-    bottom = TOP + ROW * max(len(rows), 1)
+    bottom = TOP + ROW * len(rows)
     legend(canvas, 0, 14, left + PLOT, _LEGEND)
     for value in x.ticks(4):
         canvas.line([(x(value), TOP - 6), (x(value), bottom)], "zero" if value == 0 else "grid")
         canvas.text(x(value), bottom + 14, tick(value, sign=True) if value else "baseline", "t m c")
-    canvas.text(left + PLOT / 2, bottom + 30, f"{asked.unit} better than the baseline", "t m c")
+    canvas.text(
+        left + PLOT / 2,
+        bottom + 30,
+        f"{asked.unit} better than the baseline",
+        "t m c",
+        room=PLOT + 100,
+    )
     canvas.text(tree, TOP - 12, "other descendants", "t m")
-    if not rows:
-        empty(canvas, (left + PLOT) / 2, TOP + 14, "no candidate was measured")
     at = {id(b): i for i, b in enumerate(rows)}
     for i, branch in enumerate(rows):
         y = TOP + ROW * (i + 0.5)
@@ -49,7 +56,7 @@ def lineage(candidates: Sequence[Candidate], asked: Asked | None = None, most: i
         _effect(canvas, branch, x, y, left)
     told = " ".join(_course(b, rows) for b in rows if b.best)
     desc = f"{count(len(rows), 'candidate')} in {count(len(roots), 'line')} of descent. {told}"
-    return canvas.figure("lineage", "Lineage of the best", desc, left + PLOT + VALUES, bottom + 38)
+    return canvas.figure("lineage", TITLE, desc, left + PLOT + VALUES, bottom + 38)
 
 
 _LEGEND = (

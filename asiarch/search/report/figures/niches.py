@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import NULL, Asked, Candidate, Estimate
-from asiarch.search.report.figures.kinds import empty, legend
+from asiarch.search.report.figures.kinds import legend, nothing
 from asiarch.search.report.style import SMALL
 from asiarch.search.report.text import MISSING, count, effect, width
 
 ROWS, COLUMNS = ("state", "transition", "attention"), ("gating", "read")
 LEAST, MOST, NAMES, HEIGHT = 84.0, 140.0, 240.0, 38.0
+TITLE = "Best effect of each mechanism"
 
 
 def niche_map(
@@ -31,6 +32,8 @@ def niche_map(
     for c in candidates:
         if c.niche and c.arm != NULL:
             cells.setdefault((_key(c, rows), _key(c, columns)), []).append(c)
+    if not cells:
+        return nothing("niches", TITLE, "No candidate with a known mechanism was tried yet.")
     down = sorted({r for r, _ in cells})
     across = sorted({c for _, c in cells})
     canvas = Canvas()
@@ -52,8 +55,6 @@ def niche_map(
         for i, column in enumerate(across):
             found = cells.get((row, column), [])
             _cell(canvas, (left + cell * i, y, cell - 3), found, strongest, f"{row}, {column}")
-    if not cells:
-        empty(canvas, wide / 2, top + 20, "no candidate has a niche")
     best = sorted(
         ((_best(v), r, c) for (r, c), v in cells.items() if _best(v).known),
         key=lambda e: -e[0].value,
@@ -63,8 +64,8 @@ def niche_map(
         + ("; ".join(f"{r}, {c} {effect(b.value)}" for b, r, c in best[:5]) or "none measured")
         + f". Effects in {asked.unit}, positive is better than the baseline."
     )
-    height = top + HEIGHT * max(len(down), 1) + 10
-    return canvas.figure("niches", "Best effect of each mechanism", desc, wide, height)
+    height = top + HEIGHT * len(down) + 10
+    return canvas.figure("niches", TITLE, desc, wide, height)
 
 
 _LEGEND = (

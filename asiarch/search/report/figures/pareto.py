@@ -9,7 +9,7 @@ from itertools import pairwise
 from asiarch.search.report.axes import Frame, far, robust, scale
 from asiarch.search.report.canvas import Canvas, Figure, Labels
 from asiarch.search.report.data import NULL, Asked, Candidate, Estimate
-from asiarch.search.report.figures.kinds import arm_items, empty, kinds, legend
+from asiarch.search.report.figures.kinds import arm_items, kinds, legend, nothing
 from asiarch.search.report.text import anchor, count, effect, interval, number
 
 COSTS: dict[str, tuple[str, Callable[[Candidate], float]]] = {
@@ -42,6 +42,12 @@ def pareto(candidates: Sequence[Candidate], cost: str, asked: Asked | None = Non
     title = title or f"measured time, {asked.time_unit}"
     rows = [c for c in candidates if _effect(c).known]
     drawn = [c for c in rows if math.isfinite(of(c)) and of(c) >= 0]
+    if not drawn:
+        return nothing(
+            f"pareto-{cost}",
+            f"Effect against {title}",
+            f"No operator with an effect has its {title} yet.",
+        )
     points = [(of(c), _effect(c).value) for c in drawn]
     # The null arm is the baseline over again: it has no place of its own to win.
     rivals = [i for i, c in enumerate(drawn) if c.arm != NULL]
@@ -75,8 +81,6 @@ def pareto(candidates: Sequence[Candidate], cost: str, asked: Asked | None = Non
         off = points[i][1] < frame.y.low
         name = f"{drawn[i].name} {effect(points[i][1])}" if off else drawn[i].name
         labels.put(canvas, *at[i], name, "b" if i in best else "m", 150 if off else 130)
-    if not drawn:
-        empty(canvas, (LEFT + WIDTH - RIGHT) / 2, field_top + FIELD / 2, "nothing was measured")
     missing = len(rows) - len(drawn)
     if missing:
         canvas.text(LEFT, bottom + 52, f"{missing} without this measurement", "t m")

@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import TIERS, TierPair
-from asiarch.search.report.figures.kinds import empty
+from asiarch.search.report.figures.kinds import nothing
 from asiarch.search.report.text import effect, interval
 
+TITLE = "Rank correlation between tiers"
 CHANCE = 0.025
 CELL, HEIGHT, LEFT, TOP = 118.0, 56.0, 70.0, 44.0
 
 
 def tier_agreement(pairs: Sequence[TierPair]) -> Figure:
     """Rank correlations with intervals. A tier may gate only where its interval excludes zero."""
+    if not pairs:
+        return nothing("tiers", TITLE, "No two tiers were compared yet.")
     names = _ordered({n for p in pairs for n in (p.first, p.second)})
     at = {(p.first, p.second): p for p in pairs}
     rows, columns = names[:-1], names[1:]
@@ -28,16 +31,14 @@ def tier_agreement(pairs: Sequence[TierPair]) -> Figure:
             if i >= j:
                 _cell(canvas, LEFT + CELL * i, y, at.get((row, column)))
     wide = max(LEFT + CELL * len(columns), 300.0)
-    if not pairs:
-        empty(canvas, wide / 2, TOP + 8, "no two tiers were compared")
     told = "; ".join(
         f"{p.first} and {p.second} {interval(p.rho)} over {p.count}"
         f"{', may gate' if gates(p) else ', must not gate'}"
         for p in pairs
     )
     return canvas.figure(
-        "tiers", "Rank correlation between tiers", f"Spearman. {told or 'None'}.", wide,
-        TOP + HEIGHT * max(len(rows), 1) + 6,
+        "tiers", TITLE, f"Spearman. {told}.", wide,
+        TOP + HEIGHT * len(rows) + 6,
     )  # fmt: skip
 
 
