@@ -252,7 +252,8 @@ class ForwardWriter(ABC):
             printer.names[param.leaf] = Text(self.say.param(param.path))
         return printer
 
-    def zeros(self, *shape: int | str) -> str:
+    def zeros(self, *shape: int | str, wide: bool = False) -> str:
+        """A state of zeros in `initial_state`; wide: kept in float32 at least."""
         return f"zeros({', '.join(map(str, shape))})"
 
     def _stateful(self, node: Node) -> None:

@@ -16,9 +16,9 @@ from asiarch.ir.function import Function, ParamInfo
 from asiarch.ir.node import Node, topological
 
 TAKEN = frozenset({"params", "segment_ids", "training", "batch", "dtype", "keys", "key", "given",
-                   "start", "last", "before", "layer", "number", "jnp", "jax", "lax", "Array",
-                   "Params", "Training", "apply", "init", "step", "initial_state", "within",
-                   "under", "expand", "flatten", "unflatten"})  # fmt: skip
+                   "start", "last", "before", "wide", "layer", "number", "jnp", "jax", "lax",
+                   "Array", "Params", "Training", "apply", "init", "step", "initial_state",
+                   "within", "under", "expand", "flatten", "unflatten"})  # fmt: skip
 
 
 FUNCTIONS = ("apply", "init", "state_of")
@@ -97,7 +97,10 @@ class FunctionWriter(ForwardWriter):
         w.depth = 1
         for line in self._doc():
             w.line(line)
-        w.line("state, after = state or {}, {}" if not self.ahead else "state, after = {}, {}")
+        if self.ahead:
+            w.line("state, after, return_state = {}, {}, False")
+        else:
+            w.line("state, after = state or {}, {}")
 
     def _doc(self) -> list[str]:
         flat = self.plan.function
@@ -114,8 +117,9 @@ class FunctionWriter(ForwardWriter):
 
     # -- parts -----------------------------------------------------------------------------------
 
-    def zeros(self, *shape: int | str) -> str:
-        return f"jnp.zeros({tuple_of([str(n) for n in shape])}, dtype)"
+    def zeros(self, *shape: int | str, wide: bool = False) -> str:
+        kind = "wide" if wide else "dtype"
+        return f"jnp.zeros({tuple_of([str(n) for n in shape])}, {kind})"
 
     def _options(self, function: Function, state: str) -> str:
         chosen = ["segment_ids=segment_ids"]
@@ -182,10 +186,13 @@ class FunctionWriter(ForwardWriter):
         name = f"state_of_{self.name}" if self.name else "initial_state"
         with w.block(f"def {name}(params: Params, batch: int) -> dict[str, Any]:"):
             w.line('"""The state before the first token."""')
-            if any("dtype)" in text for _, text in self.states):
+            texts = " ".join(text for _, text in self.states)
+            if " dtype)" in texts or " wide)" in texts:
                 owned = self.plan.function.params or self._parts()
                 like = self.say.some if owned else "jnp.zeros(())"
                 w.line(f"dtype = {like}.dtype")
+            if " wide)" in texts:
+                w.line("wide = jnp.promote_types(dtype, jnp.float32)")
             items = [f'"{key}": {text}' for key, text in self.states]
             for line in wrapped("return {", items, "}", w.room):
                 w.line(line)

@@ -39,6 +39,11 @@ class JaxProgram:
         self.params: dict[str, jax.Array] = {}
         self.load(values)
 
+    @property
+    def steps(self) -> bool:
+        """Is there a decode state? Programs that look ahead have none."""
+        return self._step is not None
+
     def load(self, values: Mapping[str, Any]) -> None:
         """Make these the program's own parameters."""
         self.params = {

@@ -69,7 +69,7 @@ def initial(
     sizes = [_product(module, axes) for axes in (found.heads, found.keys, found.values)]
     start = state.initial
     if _zero(start):
-        return module.zeros(count, *sizes)
+        return module.zeros(count, *sizes, wide=True)
     axes = (*found.heads, *found.keys, *found.values)
     printer = module.outside() if count == "batch" else module.expr
     text = printer.spread(printer.of(start), start.type, axes)

@@ -33,7 +33,7 @@ class Chunks:
             doc = jnp.pad(rows.doc, ((0, 0), (0, extra)), "edge")
             doc = doc.reshape(rows.count, -1, self.size).swapaxes(0, 1)
             ends = doc[:, :, -1:]
-            before = jnp.concatenate([jnp.zeros_like(ends), ends])[: self.count]
+            before = jnp.concatenate([jnp.zeros_like(ends[:1]), ends[:-1]])
             self.doc, self.same = doc, (doc[..., None] == doc[..., None, :])[:, :, None]
             self.open = (doc == before)[:, :, None, :, None]
             self.late = (doc == ends)[:, :, None, :, None]
