@@ -1,12 +1,14 @@
 """The parts of a mixer that have a neutral element, found in its syntax tree.
 
 A component is what a literature would name: a gate, a decay, a convolution, an erase term, a norm,
-a read before the write, a token shift, an activation, a position code. Here stands where each is
-and what is written in its place; whether the rest is still a program is asked in `delete.py`.
+a read before the write, a token shift, an activation, a position code, a branch of a sum. Here
+stands where each is and what is written in its place; whether the rest is still a program is asked
+in `delete.py`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,13 +32,15 @@ NEUTRAL = {
     "shift": "the token itself",
     "activation": "identity",
     "position": "identity",
+    "branch": "0",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """Of the text in [start, end) only [first, last) stays, in parentheses if `loose`. Swaps inside
-    of what stays and of what goes can be made with it, in any order.
+    """Of the text in [start, end) only [first, last) stays, in parentheses if it is `loose` (an
+    operator could pull it apart) and the whole did not stand `alone`. Swaps inside of what stays
+    and of what goes can be made with it, in any order.
     """
 
     start: int
@@ -44,6 +48,7 @@ class Swap:
     first: int
     last: int
     loose: bool
+    alone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +91,24 @@ def _joined(single: list[Component], name: str) -> list[Component]:
 
 def swapped(text: str, swaps: Sequence[Swap]) -> str:
     """The text with all of them made."""
-    gone = bytearray(len(text))
-    before: dict[int, str] = {}
-    after: dict[int, str] = {}
+    around = {(s.first, s.last): s for s in swaps}
+
+    def alone(s: Swap) -> bool:
+        """What takes the place of a whole stands as that did."""
+        outer = around.get((s.start, s.end))
+        return s.alone if outer is None else alone(outer)
+
+    gone = bytearray(len(text) + 1)
     for s in swaps:
         gone[s.start : s.first] = b"\1" * (s.first - s.start)
         gone[s.last : s.end] = b"\1" * (s.end - s.last)
-        if s.loose:
-            before[s.first] = before.get(s.first, "") + "("
-            after[s.last] = after.get(s.last, "") + ")"
-    out: list[str] = []
-    for i, letter in enumerate(text):
-        if not gone[i]:
-            out += [before.get(i, ""), letter, after.get(i + 1, "")]
-    return "".join(out)
+    opened, closed = Counter[int](), Counter[int]()
+    for s in swaps:
+        if s.loose and not alone(s) and not all(gone[s.first : s.last]):
+            opened[s.first] += 1
+            closed[s.last] += 1
+    letters = ["" if cut else letter for letter, cut in zip([*text, ""], gone, strict=True)]
+    return "".join(f"{')' * closed[i]}{'(' * opened[i]}{x}" for i, x in enumerate(letters))
 
 
 def bare(e: Any) -> Any:
@@ -116,6 +125,7 @@ class _Finder:
     values: dict[str, Any] = field(default_factory=dict[str, Any])
     previous: set[str] = field(default_factory=set[str])
     formals: set[str] = field(default_factory=set[str])
+    alone: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])  # nothing around
 
     def __post_init__(self) -> None:
         self.formals = {f.name.id for f in self.definition.formals}
@@ -125,6 +135,11 @@ class _Finder:
         for statement in self._statements():
             if isinstance(statement, ast.Equation):
                 self._bind(statement)
+        alone = [r for s in self._statements() for r in _roots(s)]
+        for node in tree.nodes(self.definition):
+            alone += [node.inner] if isinstance(node, ast.Paren) else []
+            alone += [node.value] if isinstance(node, ast.Argument) else []
+        self.alone = {(e.span.start, e.span.end) for e in alone}
 
     def _bind(self, equation: ast.Equation) -> None:
         for target in equation.targets:
@@ -141,18 +156,24 @@ class _Finder:
                 t.id in self.states | self.previous for t in statement.targets
             )
             for root in _roots(statement):
-                yield from self._below(root, writes, False)
+                yield from self._below(root, writes, False, False)
 
-    def _below(self, e: Any, writes: bool, factor: bool) -> Iterator[tuple[str, str, Swap]]:
-        yield from self._here(e, writes, factor)
+    def _below(
+        self, e: Any, writes: bool, factor: bool, inside: bool
+    ) -> Iterator[tuple[str, str, Swap]]:
+        """`factor`: an operand of a product. `inside`: of a pointwise function, or of a weight."""
+        yield from self._here(e, writes, factor, inside)
         product = isinstance(e, ast.Binary) and e.op == "*"
         # what a gate reads of a state is neither its decay nor an erasure
         linear = writes and not isinstance(e, ast.Call | ast.Pipe)
+        nested = inside or _opaque(e)
         for operand in tree.operands(e):
-            inside = product or (factor and isinstance(e, ast.Paren))
-            yield from self._below(operand, linear, inside)
+            times = product or (factor and isinstance(e, ast.Paren))
+            yield from self._below(operand, linear, times, nested)
 
-    def _here(self, e: Any, writes: bool, factor: bool) -> Iterator[tuple[str, str, Swap]]:
+    def _here(
+        self, e: Any, writes: bool, factor: bool, inside: bool
+    ) -> Iterator[tuple[str, str, Swap]]:
         match e:
             case ast.Call() | ast.Pipe():
                 yield from self._call(e, factor)
@@ -160,6 +181,8 @@ class _Finder:
                 yield from self._product(e, writes)
             case ast.Binary(op="+" | "-") if writes:
                 yield from self._sum(e)
+            case ast.Binary(op="+" | "-") if not inside:
+                yield from self._branches(e)
             case ast.Binary(op="/"):
                 if self._reads(e.right):
                     yield self._swap("normaliser", e.right, e, e.left)
@@ -194,6 +217,19 @@ class _Finder:
             if self._erased(gone) and not self._contracted(kept):
                 yield self._swap("erase", gone, e, kept)
 
+    def _branches(self, e: ast.Binary) -> Iterator[tuple[str, str, Swap]]:
+        """Terms of a sum of streams, a bias apart; of `a - b` the second alone."""
+        pairs = ((e.left, e.right),) if e.op == "-" else ((e.left, e.right), (e.right, e.left))
+        if all(self._moves(side) for side in (e.left, e.right)):
+            for kept, gone in pairs:
+                if not (isinstance(bare(gone), ast.Binary) and bare(gone).op in "+-"):
+                    yield self._swap("branch", gone, e, kept)
+
+    def _moves(self, e: Any) -> bool:
+        """Does it hold anything of the tokens?"""
+        ids = {n.id for n in tree.nodes(e) if isinstance(n, ast.Name)}
+        return bool(ids & (self.formals | self.states | set(self.values)))
+
     def _index(self, e: ast.Index, writes: bool) -> Iterator[tuple[str, str, Swap]]:
         if not _delayed(e) or not isinstance(e.base, ast.Name):
             return
@@ -207,7 +243,8 @@ class _Finder:
         loose = isinstance(new, ast.Binary | ast.Unary | ast.Pipe | ast.Compare) and not (
             isinstance(old, ast.Pipe) and isinstance(new, ast.Pipe)
         )
-        swap = Swap(old.span.start, old.span.end, new.span.start, new.span.end, loose)
+        start, end = old.span.start, old.span.end
+        swap = Swap(start, end, new.span.start, new.span.end, loose, (start, end) in self.alone)
         return kind, _named(self.text, what), swap
 
     # -- what an expression is
@@ -271,6 +308,13 @@ def _roots(statement: Any) -> list[Any]:
             return list(statement.values)
         case _:
             return []
+
+
+def _opaque(e: Any) -> bool:
+    """A call that a sum inside of does not pass through: all but maps, norms and convolutions."""
+    if not isinstance(e, ast.Call | ast.Pipe):
+        return isinstance(e, ast.Compare | ast.Attend)
+    return e.name.id not in ("linear", *NORMS, *CONVOLUTIONS)
 
 
 def _delayed(e: ast.Index) -> bool:
