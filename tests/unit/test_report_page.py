@@ -86,7 +86,8 @@ def planted(data: d.ReportData) -> d.ReportData:
     effect = d.Effect(HOSTILE, d.SELECTION, 2, d.Estimate(0.1, 0, 0.2), baseline=HOSTILE)
     rows = tuple(
         replace(
-            c, id=f"{HOSTILE}{i}", name=HOSTILE, text=HOSTILE, op=HOSTILE, sizes={HOSTILE: 3},
+            c, id=f"{HOSTILE}{i}", name=HOSTILE, text=f"{HOSTILE}\n{HOSTILE} {i}",
+            op=HOSTILE, sizes={HOSTILE: 3},
             arm=HOSTILE if i % 3 else c.arm, parents=(f"{HOSTILE}{i // 2}", HOSTILE), edits=(edit,),
             reason=HOSTILE if i % 2 else "", reached=HOSTILE, message=HOSTILE, niche=texts,
             near=(d.Near(HOSTILE, 0.1, HOSTILE),), ledger=((HOSTILE, HOSTILE, HOSTILE),),
@@ -264,6 +265,8 @@ def test_a_section_shows_effects_programs_and_descent() -> None:
     claim = next(c for c in MADE.candidates if c.claim)
     text = made("made")[0].split(f'id="{anchor(claim.id)}"')[1].split('<details class="c"')[0]
     assert highlighted(claim.text) in text
+    assert f"<span>{interval(claim.confirmed)} nats</span>" in text
+    assert interval(claim.confirmed) != interval(claim.overall)
     for e in claim.effects:
         assert interval(e.estimate) in text
         assert number(e.learning_rate) in text
