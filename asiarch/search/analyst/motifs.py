@@ -105,6 +105,23 @@ def _nodes(tree: Tree) -> Iterable[int]:
         yield from _nodes(sub)
 
 
+def features(
+    counts: Sequence[Mapping[str, int]], lineages: Sequence[object], least: int = cluster.LEAST
+) -> tuple[Array, list[str]]:
+    """0 or 1 for each design and motif [n, k], and the motifs: those that at least `least` lineages
+    have and as many lack. Motifs that always come together are one column, under the shortest
+    spelling: no model can tell them apart.
+    """
+    columns: dict[bytes, str] = {}
+    groups = cluster.numbers(lineages)
+    for name in sorted({m for c in counts for m in c}, key=lambda m: (len(m), m)):
+        has = np.array([c.get(name, 0) > 0 for c in counts])
+        if min(len(set(groups[has])), len(set(groups[~has]))) >= least:
+            columns.setdefault(has.tobytes(), name)
+    made = [np.frombuffer(key, dtype=bool).astype(float) for key in columns]
+    return np.array(made).reshape(len(made), len(counts)).T, list(columns.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Lift:
     """P(pass with the motif) over P(pass without), with an interval over lineages; `adjusted`: two-

@@ -9,7 +9,7 @@ import pytest
 
 from asiarch.interface import elaborate
 from asiarch.ir.flatten import flatten
-from asiarch.search.analyst.motifs import graph, label, lifts, motifs
+from asiarch.search.analyst.motifs import features, graph, label, lifts, motifs
 from asiarch.search.stats.special import library
 
 PANEL = (files("asiarch.library") / "panel.asi").read_text()
@@ -132,3 +132,13 @@ def test_panel_operators_have_motifs(op: str) -> None:
     found = motifs(flatten(elaborate(PANEL, op, {"D": 8})))
     assert len(found) > 5
     assert sum(found.values()) >= len(found)
+
+
+def test_features_are_what_a_model_can_tell_apart() -> None:
+    counts = [{"ab": 1, "abc": 2, "all": 1} if n % 2 else {"rare": n == 0, "all": 1}
+              for n in range(20)]  # fmt: skip
+    x, names = features(counts, range(20))
+    assert names == ["ab"]  # "abc" is always with it; "all" is everywhere, "rare" in one lineage
+    assert x.shape == (20, 1)
+    assert x[:, 0].tolist() == [float(n % 2) for n in range(20)]
+    assert features(counts, [0] * 20)[0].shape == (20, 0)
