@@ -1,93 +1,36 @@
-"""A report of made-up data, to see what a report looks like before there is one.
-
-`python -m asiarch.search.report.example FOLDER` writes `report.html` and each figure there, with
-names of figures (`forest lineage`) only those. The programs are real ones of the language; every
-number of theirs is drawn from a simple model, and the page says so at its top.
-"""
+"""The course of the made-up search: candidates drawn one after the other, measured, confirmed."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import random
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from asiarch.search.report import data as d
-
-GENES: dict[str, tuple[str, ...]] = {
-    "rule": ("sum", "scalar", "diagonal", "delta", "gated_delta"),
-    "gate": ("none", "sigmoid", "silu"),
-    "norm": ("none", "l2", "rms"),
-    "conv": ("none", "short"),
-    "read": ("after", "before"),
-    "scale": tuple(str(i) for i in range(12)),
-}
-UPDATES = {
-    "sum": ("S[t-1] + k * v", "none"),
-    "scalar": ("a * S[t-1] + k * v", "scalar"),
-    "diagonal": ("a * S[t-1] + k * v", "diagonal"),
-    "delta": ("S[t-1] + b * k * (v - k @ S[t-1])", "householder"),
-    "gated_delta": ("a * S[t-1] + b * k * (v - k @ (a * S[t-1]))", "householder"),
-}
-GAINS = {
-    "sum": -0.09,
-    "scalar": -0.03,
-    "diagonal": -0.02,
-    "delta": 0.0,
-    "gated_delta": 0.03,
-    "sigmoid": 0.006,
-    "silu": 0.012,
-    "l2": 0.01,
-    "rms": 0.026,
-    "short": 0.03,
-    "before": -0.015,
-}
-PANEL: dict[str, Mapping[str, str]] = {
-    "linear_attention": {"rule": "sum"},
-    "retention": {"rule": "scalar"},
-    "mamba2": {"rule": "scalar", "conv": "short", "gate": "silu"},
-    "gla": {"rule": "diagonal", "gate": "silu"},
-    "hgrn2": {"rule": "diagonal", "gate": "sigmoid"},
-    "delta_net": {"rule": "delta", "conv": "short", "norm": "l2"},
-    "gated_delta_net": {"rule": "gated_delta", "conv": "short", "norm": "l2", "gate": "silu"},
-    "no_memory": {"rule": "sum", "read": "before"},
-}
-ARMS = ("full", "evolution", "random", d.NULL)
-TASKS = ("update", "mqar", "bytes")
-REASONS = (("T0a", "duplicate", 9), ("T0a", "cost", 4), ("T0a", "causal", 1), ("T0b", "law", 1),
-           ("T1", "nan", 2), ("T1", "timeout", 1), ("T1", "effect", 0))  # fmt: skip
-SIGMA, GRID = 0.02, (2e-3, 5e-3, 1.2e-2)
-
-
-def program(genes: Mapping[str, str]) -> str:
-    """The text of a mixer."""
-    rule = genes["rule"]
-    conv = " |> conv[4] |> silu" if genes["conv"] == "short" else ""
-    norm = {"none": "", "l2": " |> l2norm[K]", "rms": " |> rmsnorm[K]"}[genes["norm"]]
-    lines = [
-        f"q = x |> linear[H, K]{conv}{norm}",
-        f"k = x |> linear[H, K]{conv}{norm}",
-        f"v = x |> linear[H, V]{conv}",
-    ]
-    if "delta" in rule:
-        lines.append("b = x |> linear[H] |> sigmoid")
-    if rule in ("scalar", "gated_delta"):
-        lines.append("a = sigmoid(linear[H](x) + 4)")
-    if rule == "diagonal":
-        lines.append("a = sigmoid(linear[H, K](x) + 4)")
-    lines += ["", "state S[H, K, V]", f"S = {UPDATES[rule][0]}"]
-    read = "S" if genes["read"] == "after" else "S[t-1]"
-    lines.append(f"o = {1 + int(genes['scale']) / 8:g} * q @ {read}  # what the state answers")
-    out = "rmsnorm[V](o)"
-    if genes["gate"] != "none":
-        out += f" * {genes['gate']}(linear[H, V](x))"
-    body = "".join(
-        f"  {line}\n" if line else "\n" for line in [*lines, "", f"return linear[H, V -> D]({out})"]
-    )
-    return f"op mixer[D, H, K = D / H, V = D / H](x: Seq[D]) -> Seq[D] where causal {{\n{body}}}\n"
+from asiarch.search.report.example.design import (
+    ARMS,
+    GAINS,
+    GENES,
+    GRID,
+    PANEL,
+    REASONS,
+    SIGMA,
+    TASKS,
+    UPDATES,
+    niche,
+    program,
+)
+from asiarch.search.report.example.parts import (
+    COMPONENTS,
+    POWER,
+    SHARES,
+    TIERS,
+    asked,
+    discoveries,
+    edit_effects,
+)
 
 
 def example(count: int = 300, seed: int = 0, *, code: bool = True) -> d.ReportData:
@@ -115,20 +58,20 @@ class _Maker:
             self._pictures()
         rates = tuple(self._rates())
         return d.ReportData(
-            asked=_asked(self.count),
+            asked=asked(self.count),
             candidates=tuple(self.rows),
-            power=_POWER,
-            discoveries=tuple(_discoveries()),
-            components=_COMPONENTS,
+            power=POWER,
+            discoveries=tuple(discoveries()),
+            components=COMPONENTS,
             pareto_question=(
                 "The strongest fifth of the components brings 61 % (43 to 78 %) of the gain "
                 "measured by deletion."
             ),
-            shares=_SHARES,
-            tiers=_TIERS,
+            shares=SHARES,
+            tiers=TIERS,
             rates=GRID,
             rate_curves=rates,
-            edit_effects=tuple(_edit_effects(self.rng)),
+            edit_effects=tuple(edit_effects(self.rng)),
         )
 
     def _propose(self, order: int) -> None:
@@ -181,7 +124,7 @@ class _Maker:
             parents=parents,
             edits=edits,
             reached="T1",
-            niche=_niche(genes),
+            niche=niche(genes),
             near=(d.Near("gated_delta_net", 0.3, ""), d.Near("delta_net", 0.45, "")),
             ledger=(
                 ("causal", "proved", "by intervals"),
@@ -296,17 +239,6 @@ class _Maker:
                 yield d.RateCurve(c.name, tuple(losses), c.panel)
 
 
-def _niche(genes: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "state": "matrix",
-        "transition": UPDATES[genes["rule"]][1],
-        "gating": genes["gate"],
-        "attention": "none",
-        "conv": genes["conv"],
-        "read": genes["read"],
-    }
-
-
 def _said(reason: str) -> str:
     return {
         "duplicate": "its canonical IR is that of gated_delta_net in the library",
@@ -333,158 +265,3 @@ def _curve(
     if broken:
         losses[46:] = [math.nan] * 54
     return d.Curve(task, str(seed), tuple(losses), 300, baseline)
-
-
-def _asked(count: int) -> d.Asked:
-    return d.Asked(
-        title="made-up data",
-        protocol="full",
-        claims=True,
-        tasks=TASKS,
-        baseline="gated_delta_net",
-        protocol_hash="3f9a1c0e77b2d845",
-        seed="0",
-        command="asiarch search --protocol full --budget 3h",
-        started="2026-11-29 09:00 UTC",
-        ended="2026-11-29 12:00 UTC",
-        code="0.1.0",
-        budget={"wall time": "3 h", "candidates": str(count)},
-        spent={"CPU": "5.8 h", "wall time": "3.0 h", "training runs": "2,114"},
-        machine={"kind": "2 cores of an x86-64 CPU"},
-        versions={"python": "3.11", "torch": "2.13.0", "numpy": "2.3"},
-        warning="Every number here is made up, to show what a report looks like.",
-    )
-
-
-_POWER = d.Power(
-    alpha=0.05,
-    seeds=16,
-    sigma=SIGMA,
-    rho=0.42,
-    power=0.8,
-    detectable=0.016,
-    error=d.Estimate(0.041, 0.036, 0.047),
-    simulations=5000,
-)
-_COMPONENTS = (
-    d.Component(
-        "short conv",
-        d.Estimate(0.031, 0.024, 0.038),
-        d.Estimate(0.21, 0.15, 0.27),
-        d.Estimate(1.1, 0.4, 1.8),
-        14,
-    ),
-    d.Component(
-        "decay of the state",
-        d.Estimate(0.027, 0.019, 0.035),
-        d.Estimate(0.12, 0.05, 0.19),
-        d.Estimate(0.6, -0.1, 1.3),
-        11,
-    ),
-    d.Component(
-        "output gate",
-        d.Estimate(0.012, 0.003, 0.021),
-        d.Estimate(0.04, -0.01, 0.09),
-        d.Estimate(0.2, -0.5, 0.9),
-        12,
-    ),
-    d.Component(
-        "norm of keys",
-        d.Estimate(0.004, -0.004, 0.012),
-        d.Estimate(0.03, 0.0, 0.06),
-        d.Estimate(0.5, -0.2, 1.2),
-        9,
-    ),
-    d.Component(
-        "read before the write",
-        d.UNKNOWN,
-        d.Estimate(-0.02, -0.05, 0.01),
-        d.Estimate(-0.7, -1.6, 0.2),
-        4,
-    ),
-)
-_SHARES = (
-    d.Share("all edits", (148, 71, 19), 6),
-    d.Share("edits of what passed", (9, 6, 1)),
-)
-_TIERS = (
-    d.TierPair("T1", "T2", d.Estimate(0.71, 0.22, 0.91), 10),
-    d.TierPair("T1", "C", d.Estimate(0.66, 0.12, 0.9), 10),
-    d.TierPair("T2", "C", d.Estimate(0.38, -0.3, 0.81), 10),
-)
-
-
-def _discoveries() -> Iterator[d.Discoveries]:
-    grid = tuple(i * 2e13 for i in range(31))
-    most = {"full": 3.0, "evolution": 2.0, "random": 1.0, d.NULL: 0.0}
-    for arm, end in most.items():
-        count = tuple(round(end * (i / 30) ** 0.8 * 3) / 3 for i in range(31))
-        fits = (
-            (
-                d.Fit(
-                    "poisson",
-                    f"{end / 6:.2f} per 1e14",
-                    tuple(end * i / 30 for i in range(31)),
-                    14.2,
-                ),
-                d.Fit(
-                    "power",
-                    "exponent 0.8 (0.3 to 1.6)",
-                    tuple(end * (i / 30) ** 0.8 for i in range(31)),
-                    15.8,
-                ),
-                d.Fit(
-                    "saturating",
-                    f"to {2 * end:.1f}",
-                    tuple(2 * end * i / (30 + i) for i in range(31)),
-                    15.9,
-                ),
-            )
-            if end
-            else ()
-        )
-        low = tuple(max(c - 1, 0.0) for c in count) if end else count
-        yield d.Discoveries(
-            arm, grid, count, low, tuple(c + (1 if end else 0) for c in count), 3, fits
-        )
-
-
-def _edit_effects(rng: random.Random) -> Iterator[d.EditEffect]:
-    for operator in ("replace", "splice", "wrap", "insert", "delete"):
-        for what in ("rule", "gate", "conv", "norm"):
-            count = rng.randint(1, 24)
-            value, size = rng.gauss(-0.01, 0.02), SIGMA / math.sqrt(count)
-            share = min(max(0.45 + 8 * value, 0.0), 1.0)
-            half = 0.6 / math.sqrt(count)
-            yield d.EditEffect(
-                operator,
-                what,
-                count,
-                max(count // 3, 1),
-                d.Estimate(value, value - 2 * size, value + 2 * size)
-                if count > 1
-                else d.Estimate(value),
-                d.Estimate(share, max(share - half, 0), min(share + half, 1)),
-            )
-
-
-def main(folder: str, *names: str) -> None:
-    """Writes the page and all figures, or only the figures that are named."""
-    from asiarch.search.report.page import page
-    from asiarch.search.report.sections import pictures
-
-    root = Path(folder)
-    root.mkdir(parents=True, exist_ok=True)
-    made = example(code=not names)
-    texts = {f"{f.name}.svg": f.svg() for f in pictures(made) if not names or f.name in names}
-    if not names:
-        texts["report.html"] = page(made)
-    for name, text in texts.items():
-        (root / name).write_text(text, encoding="utf-8")
-        print(f"{root / name}  {len(text.encode()) / 1000:.0f} kB")
-
-
-if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit("usage: python -m asiarch.search.report.example FOLDER [FIGURE ...]")
-    main(*sys.argv[1:])
