@@ -43,6 +43,9 @@ class JaxSpelling:
             return f"jax.nn.sigmoid({score})"
         return f"jnp.square(jax.nn.relu({score}))"
 
+    def zero_of(self, count: str, like: str) -> str:
+        return f"jnp.zeros({count}, jnp.int32)"
+
     def joins(self, which: str) -> str:
         return {"sum": "jnp.add", "max": "jnp.maximum", "logsumexp": "jnp.logaddexp"}[which]
 

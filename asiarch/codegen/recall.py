@@ -73,10 +73,6 @@ class Recalls:
             if node.op == "attend":
                 made.attends[node] = made._attend(node, ends)
         if made:
-            if module.say.name != "torch":
-                raise Unsupported(
-                    "`attend` on the cycle of a state: this backend's loops keep no past"
-                )
             made.place = names.fresh("place")
             hint = next(iter(made.attends.values())).body.hint
             made.place_key = module.state_key(f"{hint}.t", module.say.origin)
@@ -136,10 +132,12 @@ class Recalls:
             shape = tuple_of([count, str(held), *map(str, sizes)])
             empty = module.say.full(shape, "0", like).text
             known = f'Memory(state.get("{memory.key}", {empty}), {memory.low})'
+            if module.say.apart:
+                known = f"Memory({empty}, {memory.low})"
             out.append(empty if module.bare else known)
         if self and not module.bare:
-            zero = f"torch.zeros({count}, dtype=torch.long, device={lead}.device)"
-            out.append(f'state.get("{self.place_key}", {zero})')
+            zero = module.say.zero_of(count, lead)
+            out.append(zero if module.say.apart else f'state.get("{self.place_key}", {zero})')
         return out
 
     def ends(self, inner: Expressions, lead: str) -> list[str]:

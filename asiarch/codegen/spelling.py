@@ -75,6 +75,10 @@ class Spelling(Protocol):
         """The weight that a score gives without its neighbours (`sigmoid`, `relu2`)."""
         ...
 
+    def zero_of(self, count: str, like: str) -> str:
+        """The position 0 of so many documents."""
+        ...
+
     def joins(self, which: str) -> str:
         """The function of two tensors that a running reduction repeats."""
         ...
@@ -182,6 +186,9 @@ class TorchSpelling:
         if name == "sigmoid":
             return f"torch.sigmoid({score})"
         return f"F.relu({score}).square()"
+
+    def zero_of(self, count: str, like: str) -> str:
+        return f"torch.zeros({count}, dtype=torch.long, device={like}.device)"
 
     def joins(self, which: str) -> str:
         return {"sum": "torch.add", "max": "torch.maximum", "logsumexp": "torch.logaddexp"}[which]

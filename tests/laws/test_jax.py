@@ -15,6 +15,7 @@ from asiarch.interface import namespace, parameters_of
 
 from .literature import CHOICES, PROGRAMS, Choice, given
 from .programs import Program, flat
+from .test_feedback import MANY, WINDOW
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -29,15 +30,13 @@ CHUNK = 4
 NOT_IN_THE_RING = {"abc_core", "abc", "lightnet_core", "lightnet"}
 """Running logsumexp: exp does not undo the log of a sum in the ring. Compared in floats."""
 
-NOT_THERE = {"feedback_transformer", "deltaformer_core"}
-
 COMPILED = {"linear_core", "retention_core", "gla_core", "delta_net_core", "gated_delta_core",
             "kda_core", "rwkv7_core", "dplr_core", "hgrn2_core", "sru", "slstm", "mlstm_core",
             "titans_core", "sliding", "sinks", "stick_breaking_core", "abc_core", "gsa_core",
             "moba", "llama"}  # fmt: skip
 """Definitions that are compiled and run in floats; the others differ in words."""
 
-ALL = pytest.mark.parametrize("program", [p for p in PROGRAMS if p.op not in NOT_THERE], ids=str)
+ALL = pytest.mark.parametrize("program", PROGRAMS, ids=str)
 SOME = pytest.mark.parametrize("program", [p for p in PROGRAMS if p.op in COMPILED], ids=str)
 
 
@@ -84,7 +83,14 @@ def test_float64(program: Program) -> None:
     assert np.abs(np.asarray(outputs) - truth).max() <= 1e-12 * np.abs(truth).max()
 
 
-IN_PARTS = COMPILED - NOT_IN_THE_RING | {"hgrn", "alibi_attention", "fox_core", "log_linear_core"}
+IN_PARTS = COMPILED - NOT_IN_THE_RING | {
+    "hgrn",
+    "alibi_attention",
+    "fox_core",
+    "log_linear_core",
+    "deltaformer_core",
+    "feedback_transformer",
+}
 
 
 @pytest.mark.parametrize("program", [p for p in PROGRAMS if p.op in IN_PARTS], ids=str)
@@ -125,6 +131,8 @@ op slow[D](x: Seq[D]) -> Seq[D] where causal {
 """
 
 MORE = [
+    Program("recall", {"H": 2, "K": 3}, WINDOW),
+    Program("many", {"D": 6, "H": 2}, MANY),
     Program("started", {"H": 2, "K": 3, "V": 2}, STARTED),
     Program("later", {"D": 3}, LATER),
     Program("slow", {"D": 3}, SLOW),
