@@ -18,6 +18,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import selectors
 import shutil
 import signal
@@ -67,6 +68,7 @@ class Nursery:
         self._wakeup, self._ring = os.pipe()
         self._running: dict[int, Child] = {}
         self._unread = b""
+        self._untold: list[bytes] = []
 
     def run(self) -> None:
         """Works until the end of the orders."""
@@ -81,13 +83,17 @@ class Nursery:
             self._tell(ready=True)
             watched = 0.0
             while True:
-                ready = {key.fd for key, _ in selector.select(WATCH if self._running else None)}
+                ready = {
+                    key.fd
+                    for key, _ in selector.select(WATCH if self._running or self._untold else None)
+                }
                 if self._wakeup in ready:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self._wakeup, 4096)
                 if self.orders in ready and not self._obey():
                     break
                 self._reap()
+                self._flush()
                 if time.monotonic() - watched >= WATCH:
                     watched = time.monotonic()
                     self._watch()
@@ -168,14 +174,31 @@ class Nursery:
                 self._tell(used=child.id, cpu=child.cpu, wall=now - child.began)
 
     def _tell(self, **answer: Any) -> None:
-        line = json.dumps(answer).encode() + b"\n"
-        try:
-            while line:
-                line = line[os.write(self.answers, line) :]
-        except BrokenPipeError:
-            # The worker is dead; the end of the orders says so, too.
-            for pid in self._running:
-                kill_group(pid)
+        """Says something to the worker, now or when it reads again: it must not hold up the watch.
+
+        News of a batch that runs is dropped when the worker does not read.
+        """
+        if "used" in answer and not self._flush():
+            return
+        self._untold.append(json.dumps(answer).encode() + b"\n")
+        self._flush()
+
+    def _flush(self) -> bool:
+        """Writes what is untold as far as the pipe takes it; whether it would take more."""
+        while select.select([], [self.answers], [], 0)[1]:
+            if not self._untold:
+                return True
+            try:
+                # A pipe that can be written to takes this much without waiting.
+                written = os.write(self.answers, self._untold[0][: select.PIPE_BUF])
+            except BrokenPipeError:
+                # The worker is dead; the end of the orders says so, too.
+                self._untold.clear()
+                return False
+            self._untold[0] = self._untold[0][written:]
+            if not self._untold[0]:
+                del self._untold[0]
+        return False
 
 
 def _reaped(pid: int) -> tuple[int, struct_rusage] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ import pytest
 
 from asiarch.search.executor import Background, ExecutorError, Kind, Limits, LocalProcesses, Worker
 from asiarch.search.executor.child import reason_of
+from asiarch.search.executor.nursery import Nursery
 from asiarch.search.executor.processes import children, started
 from asiarch.search.job import Job, Outcome, blob_name
 from asiarch.search.store import Retries, Store
@@ -247,6 +249,27 @@ def test_what_ends_a_worker_in_the_background_is_raised(tmp_path: Path) -> None:
         with pytest.raises(ExecutorError, match="no_such_module"), background:
             background.wait(store, keys)
         assert store.jobs.state(keys[0]) == "queued"
+
+
+def test_a_worker_that_does_not_listen_holds_up_nothing() -> None:
+    """The nursery goes on watching; what has ended is told when somebody reads again."""
+    read, write = os.pipe()
+    nursery = Nursery(0, write)
+    for number in range(3000):
+        nursery._tell(used="a", cpu=1.0, wall=float(number))
+    for number in range(3000):
+        nursery._tell(ended=str(number), status=0)
+    heard = b""
+    os.set_blocking(read, False)
+    while nursery._untold:
+        heard += os.read(read, 1 << 16)
+        nursery._flush()
+    heard += os.read(read, 1 << 16)
+    lines = [json.loads(line) for line in heard.splitlines()]
+    assert [line["ended"] for line in lines if "ended" in line] == [str(n) for n in range(3000)]
+    assert 0 < sum("used" in line for line in lines) < 3000
+    for end in (read, write, nursery.life, nursery._alive, nursery._wakeup, nursery._ring):
+        os.close(end)
 
 
 def test_errors_of_memory_are_told_from_others() -> None:
