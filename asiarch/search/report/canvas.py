@@ -104,7 +104,9 @@ class Canvas:
     ) -> None:  # fmt: skip
         drawn = f'<path class="{css}" d="{mark_path(x, y, shape, size)}"'
         drawn += f"><title>{escape(line(tip))}</title></path>" if tip else "/>"
-        self.parts.append(f'<a href="#{escape(link)}">{drawn}</a>' if link else drawn)
+        # A figure is one picture to a keyboard; the table has the same links.
+        around = f'<a href="#{escape(link)}" tabindex="-1">{drawn}</a>'
+        self.parts.append(around if link else drawn)
 
     def figure(
         self, name: str, title: str, desc: str, w: float, h: float, *, empty: bool = False
