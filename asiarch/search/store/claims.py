@@ -87,6 +87,13 @@ class Claims:
             kind = "confirmed" if confirmed else "not confirmed"
             self.events.add(kind, candidate, {"claim": claim}, run=row[0])
 
+    def frozen(self, run: str) -> dict[str, list[str]]:
+        """The claims of a run, oldest first: id to shortlist."""
+        rows = self.db.rows(
+            "SELECT id, shortlist FROM claims WHERE run = ? ORDER BY at, id", (run,)
+        )
+        return {id: json.loads(shortlist) for id, shortlist in rows}
+
     def discoveries(self, run: str) -> list[str]:
         """The candidates that were confirmed, in order."""
         rows = self.db.rows(

@@ -272,6 +272,14 @@ class Jobs:
         row = self.db.row("SELECT state FROM job_states WHERE key = ?", (key,))
         return row[0] if row else None
 
+    def runs_of(self, keys: Iterable[str]) -> set[str]:
+        """The runs that are charged for those jobs that are queued or leased."""
+        rows = self.db.rows(
+            "SELECT DISTINCT run FROM queue WHERE job IN (SELECT value FROM json_each(?))",
+            (listed(keys),),
+        )
+        return {run for (run,) in rows}
+
     def unfinished(self, run: str | None = None) -> int:
         """How many jobs are queued or leased."""
         row = self.db.row(
