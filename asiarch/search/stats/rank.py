@@ -29,8 +29,8 @@ class Correlation:
 
     @property
     def gates(self) -> bool:
-        """May the tier gate? Only where zero is excluded both ways: by the interval, and by the
-        permutations (with a dozen designs the interval alone excludes it too easily).
+        """May the tier gate? Only where zero is excluded both ways: by the interval, whose error is
+        known for many designs, and by the permutations, whose error is known for any number.
         """
         return self.low > 0 and self.p <= (1 - self.level) / 2
 

@@ -78,11 +78,19 @@ def test_correlations_are_scipys(pairs: list[tuple[int, int]]) -> None:
 
 def test_a_tier_that_says_nothing_seldom_gates() -> None:
     rng = np.random.default_rng(1)
-    null = [correlation(*rng.normal(size=(2, 10)), rng, draws=400) for _ in range(400)]
-    gates = np.mean([c.gates for c in null])
-    alone = np.mean([c.low > 0 for c in null])
-    assert gates <= 0.025 + 3 * (0.025 / 400) ** 0.5
-    assert alone > gates  # planted: the bootstrap interval by itself
+    for kind in ("kendall", "spearman"):
+        null = [
+            correlation(*rng.normal(size=(2, 10)), rng, kind=kind, draws=300)  # type: ignore[arg-type]
+            for _ in range(300)
+        ]
+        assert np.mean([c.gates for c in null]) <= 0.025 + 3 * (0.025 / 300) ** 0.5
+
+
+def test_a_value_of_tau_is_no_evidence_by_itself() -> None:
+    """Planted: tau above 0.3 taken for agreement."""
+    rng = np.random.default_rng(5)
+    found = [correlation(*rng.normal(size=(2, 8)), rng, draws=50).value for _ in range(300)]
+    assert np.mean([tau > 0.3 for tau in found]) > 0.1
 
 
 def test_a_tier_that_ranks_well_gates() -> None:

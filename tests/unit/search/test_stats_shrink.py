@@ -18,6 +18,14 @@ def test_intervals_cover_on_average_over_the_population(count: int, spread: floa
     assert ((found.mean - true) ** 2).mean() < 0.9
 
 
+def test_intervals_are_least_good_where_the_spread_is_near_the_error() -> None:
+    """The weakest place that was found: 93 % of 95."""
+    rng = np.random.default_rng(3)
+    true = rng.normal(0.3, 0.7, size=(250, 40))
+    low, high = shrink(true + rng.normal(size=true.shape), 1.0).interval()
+    assert 0.915 < ((low < true) & (true < high)).mean() < 0.95
+
+
 def test_the_best_of_many_is_not_believed() -> None:
     rng = np.random.default_rng(5)
     true = rng.normal(0, 0.5, size=(600, 40))
