@@ -55,6 +55,14 @@ def test_what_a_result_holds() -> None:
     assert result.as_json()["metrics"] == result.metrics
 
 
+def test_the_share_of_products_is_measured_when_asked_for() -> None:
+    (plain,) = train([SHORT])
+    (profiled,) = train([SHORT], profile=True)
+    assert plain.matmul_share is None
+    assert 0.02 < profiled.matmul_share < 0.9
+    assert timeless(replace(profiled, matmul_share=None)) == timeless(plain)
+
+
 def test_the_decoder_sees_the_code_alone() -> None:
     task = TASKS["compression.small"]
     predictor = build(Hosted(SHORT.text, SHORT.op, "conv", 16, encodes=True)).predictor(0)

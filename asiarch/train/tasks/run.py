@@ -57,7 +57,8 @@ class Result:
     solved (accuracy >= 0.9, as 0 or 1), solved_NAME. curve: mean losses of equal stretches of the
     run, at most 200. best_step: the step after which the best of them ended. flops_per_token: of a
     forward pass, per token of a row of the task. state_floats: numbers kept of a row at its end.
-    seconds: of this run, its share where several were trained at once.
+    seconds: of this run, its share where several were trained at once. matmul_share: of a step's
+    time, where it was asked for (`asiarch.train.tasks.profile`).
     """
 
     status: str
@@ -75,6 +76,7 @@ class Result:
     flops_per_token: float | None = None
     seconds: float = 0.0
     replicas: int = 1
+    matmul_share: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

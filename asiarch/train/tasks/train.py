@@ -30,6 +30,7 @@ from asiarch.train.tasks.build import Built, build
 from asiarch.train.tasks.host import Hosted, HostError
 from asiarch.train.tasks.learner import Learner
 from asiarch.train.tasks.match import Checked, Unmatched, checked, matched
+from asiarch.train.tasks.profile import matmul_share
 from asiarch.train.tasks.run import SOLVED, Result, Run, failed
 
 Progress = Callable[[int, int, float], None]
@@ -51,18 +52,20 @@ def train(
     progress: Progress | None = None,
     deadline: float | None = None,
     together: bool | None = None,
+    profile: bool = False,
 ) -> list[Result]:
     """A result for each run, in their order. Raises nothing for a run that fails.
 
     deadline: seconds of `time.monotonic()`; what is not done by then has failed with `timeout`.
     together: whether runs of a group are one module; None for the faster.
+    profile: measure `matmul_share` as well, which takes some steps more.
     Ctrl-C raises as usual: nothing is stored here, so nothing is half stored.
     Raises `ValueError` for a task that does not exist.
     """
     results: dict[int, Result] = {}
     counter = _Counter(progress, sum(_steps(run) for run in runs))
     for group in grouped(runs):
-        trained = _group([runs[n] for n in group], counter, deadline, together)
+        trained = _group([runs[n] for n in group], counter, deadline, together, profile)
         results.update(zip(group, trained, strict=True))
     return [results[n] for n in range(len(runs))]
 
@@ -143,13 +146,21 @@ def subject(run: Run) -> Subject:
 
 
 def _group(
-    runs: Sequence[Run], counter: _Counter, deadline: float | None, together: bool | None
+    runs: Sequence[Run],
+    counter: _Counter,
+    deadline: float | None,
+    together: bool | None,
+    profile: bool,
 ) -> list[Result]:
     try:
         common = subject(runs[0])
         results: list[Result] = []
         for learner in _learners(common, runs, together):
-            results += _trained(common, learner, counter, deadline)
+            trained = _trained(common, learner, counter, deadline)
+            if profile:
+                share = matmul_share(learner)
+                trained = [replace(result, matmul_share=share) for result in trained]
+            results += trained
         return results
     except Refused as refused:
         return [failed(refused.reason, str(refused)) for _ in runs]
