@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from asiarch.search.analyst.attribution import Evidence
 from asiarch.search.job import Job, done, failed
 from asiarch.search.protocol import Protocol, Tier
 from asiarch.search.report import data as d
-from asiarch.search.report.collect import collect
+from asiarch.search.report.collect import collect, components
+from asiarch.search.report.collect.edits import edit_effects
+from asiarch.search.report.collect.effects import Effects
+from asiarch.search.report.collect.scores import results, scores
 from asiarch.search.report.example import GENES, program
 from asiarch.search.report.page import page
 from asiarch.search.report.verdict import verdict
@@ -228,6 +232,37 @@ def test_edit_effects_are_of_children_against_their_parents(collected: d.ReportD
     assert rows["replace"].count == 2
     assert rows["replace"].better.value == 0.5
     assert rows["splice"].effect.value < 0
+    assert rows["splice"].lineages == 1
+    assert not rows["splice"].effect.bounded
+
+
+def test_edit_effects_of_two_lineages_have_the_analyst_s_intervals(
+    filled: tuple[Store, Search], collected: d.ReportData
+) -> None:
+    table = scores(results(filled[0].knowledge.measurements("main"), "auc"))
+    effects = Effects(table, "gates", 0.95)
+    moved = tuple(
+        replace(c, parents=("deltas",)) if c.id == "new2" else c for c in collected.candidates
+    )
+    rows = {e.operator: e for e in edit_effects(moved, effects)}
+    assert rows["replace"].lineages == 2
+    assert rows["replace"].effect.bounded
+    assert rows["replace"].effect.low < rows["replace"].effect.value
+
+
+def test_evidence_of_the_analyst_is_shown_by_its_level() -> None:
+    found = components(
+        [
+            Evidence("conv", "lift", 2.0, 0.5, 4.0, 3, ""),
+            Evidence("gate", "model", 0.2, 0.1, 0.3, 5, ""),
+            Evidence("conv", "causal", 0.1, 0.05, 0.15, 4, "sd"),
+        ]
+    )
+    assert [c.name for c in found] == ["conv", "gate"]
+    assert found[0].causal == d.Estimate(0.1, 0.05, 0.15)
+    assert found[0].lift == d.Estimate(math.log(2), math.log(0.5), math.log(4))
+    assert (found[0].lineages, found[0].model) == (4, d.UNKNOWN)
+    assert found[1].causal == d.UNKNOWN
 
 
 def test_tiers_are_compared_over_the_panel(collected: d.ReportData) -> None:

@@ -1,5 +1,6 @@
 """From a store to the data of a report."""
 
+from asiarch.search.report.collect.attribution import components
 from asiarch.search.report.collect.collect import collect
 
-__all__ = ["collect"]
+__all__ = ["collect", "components"]

@@ -10,7 +10,7 @@ What a store must say of itself for all of it to be found:
 - jobs that train say task, seed, learning rate; their values are a training result's;
 - an event `machine` may tell the machine and versions, as texts by name.
 
-Attribution and simulations of the protocol are no part of a store: they are given.
+Attribution (`components` of the analyst's evidence) and simulations of the protocol are given.
 """
 
 from __future__ import annotations

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any, cast
 
-import numpy as np
-
+from asiarch.search.analyst.effects import EditEffect as Made
+from asiarch.search.analyst.effects import table
 from asiarch.search.report import data as d
 from asiarch.search.report.collect.effects import Effects, differences
 from asiarch.search.report.lineages import first_parents
-from asiarch.search.stats import cluster
 from asiarch.search.stats.solved import wilson
 from asiarch.search.store.knowledge import Edit
 
@@ -43,35 +43,49 @@ def share(group: str, rows: Iterable[d.Candidate]) -> d.Share:
 
 
 def edit_effects(candidates: Sequence[d.Candidate], effects: Effects) -> Iterator[d.EditEffect]:
-    """By operator, of children that one operator made: mean effect over lineages, in sds."""
+    """By operator, of children that one operator made, in sds: what the analyst says of a kind,
+    shrunk towards the others; the plain mean without an interval where no kind has two lineages.
+    """
     roots = _roots(candidates)
-    found: dict[str, list[tuple[float, str]]] = {}
+    made: list[Made] = []
     for c in candidates:
         operators = {e.operator for e in c.edits}
-        if len(operators) == 1 and c.parents:
-            value = _against(c.id, c.parents[0], effects)
-            if math.isfinite(value):
-                found.setdefault(operators.pop(), []).append((value, roots[c.id]))
-    for operator, rows in sorted(found.items()):
-        values, lineages = [v for v, _ in rows], [r for _, r in rows]
-        mean = cluster.mean(values, lineages, np.random.default_rng(0), level=effects.level)
-        better = sum(v > 0 for v in values)
-        low, high = (float(v) for v in wilson(better, len(values), effects.level))
+        found = _against(c.id, c.parents[0], effects) if c.parents else None
+        if len(operators) == 1 and found is not None:
+            made.append(Made(operators.pop(), *found, roots[c.id]))
+    known = _shrunk(made, effects.level)
+    for kind in sorted({m.kind for m in made}):
+        rows = [m for m in made if m.kind == kind]
+        better, count = sum(m.effect > 0 for m in rows), len(rows)
+        low, high = (float(v) for v in wilson(better, count, effects.level))
+        mean = d.Estimate(sum(m.effect for m in rows) / count)
         yield d.EditEffect(
-            operator, "", len(values), mean.clusters, d.Estimate(mean.value, mean.low, mean.high),
-            d.Estimate(better / len(values), low, high),
-        )  # fmt: skip
+            kind,
+            "",
+            count,
+            len({m.lineage for m in rows}),
+            known.get(kind, mean),
+            d.Estimate(better / count, low, high),
+        )
 
 
-def _against(child: str, parent: str, effects: Effects) -> float:
-    """The child's effect on its parent's seeds, in sds, the mean over tasks."""
-    values: list[float] = []
+def _shrunk(made: Sequence[Made], level: float) -> dict[str, d.Estimate]:
+    if not any(a.kind == b.kind and a.lineage != b.lineage for a, b in combinations(made, 2)):
+        return {}
+    return {r.kind: d.Estimate(r.mean, r.low, r.high) for r in table(made, level)}
+
+
+def _against(child: str, parent: str, effects: Effects) -> tuple[float, float] | None:
+    """The child's effect on its parent's seeds, in sds, the mean over tasks, and its error."""
+    of, found = effects.scores.of, list[tuple[float, int]]()
     for task, unit in effects.units.items():
-        of = effects.scores.of
         pairs = differences(of(child, task, False), of(parent, task, False))
         if pairs:
-            values.append(sum(pairs.values()) / len(pairs) / unit.sigma)
-    return sum(values) / len(values) if values else math.nan
+            found.append((sum(pairs.values()) / len(pairs) / unit.sigma, len(pairs)))
+    if not found:
+        return None
+    error = math.sqrt(sum(1 / seeds for _, seeds in found)) / len(found)
+    return sum(value for value, _ in found) / len(found), error
 
 
 def _roots(candidates: Sequence[d.Candidate]) -> dict[str, str]:

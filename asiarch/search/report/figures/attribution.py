@@ -15,7 +15,7 @@ LEFT, PANEL, GAP, LINEAGES, ROW, TOP = 170.0, 176.0, 16.0, 64.0, 24.0, 50.0
 WAYS = (
     ("causal", "deletion retraining", "f k0", "circle"),
     ("model", "importance, held-out lineages", "f k1", "diamond"),
-    ("lift", "lift, log odds", "f k3", "up"),
+    ("lift", "lift, its logarithm", "f k3", "up"),
 )
 TITLE = "What a component brings"
 
