@@ -41,7 +41,9 @@ class Protocol:
     sds of the paired difference; `alpha`: the chance of any false claim; `shortlist`: how many may
     be confirmed; `confirm_seeds`: fresh ones for each (0: nothing can be claimed); `panel`: known
     operators, the best of which on selection seeds is the bar; `learning_rates`: one grid for all,
-    chosen on `select_seeds` that score nothing.
+    chosen on `select_seeds` that score nothing; `host`: the network around every mixer;
+    `parameters`: how closely theirs agree, as a share. What is claimed is the mean over
+    `claim_tasks` of differences in units of each task's sd (`stats.paired.composite`).
     """
 
     name: str
