@@ -94,6 +94,15 @@ class Claims:
         )
         return {id: json.loads(shortlist) for id, shortlist in rows}
 
+    def verdicts(self, run: str) -> dict[str, tuple[bool, Json]]:
+        """The latest verdict on each candidate of a run: confirmed or not, and the evidence."""
+        rows = self.db.rows(
+            "SELECT verdicts.candidate, confirmed, evidence FROM verdicts"
+            " JOIN claims ON claims.id = verdicts.claim WHERE run = ? ORDER BY verdicts.at",
+            (run,),
+        )
+        return {candidate: (bool(yes), json.loads(said)) for candidate, yes, said in rows}
+
     def discoveries(self, run: str) -> list[str]:
         """The candidates that were confirmed, in order."""
         rows = self.db.rows(

@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 
 from asiarch.search.analyst.attribution import Evidence
+from asiarch.search.engineer import yardstick
+from asiarch.search.engineer.design import Design
+from asiarch.search.engineer.scores import Score
+from asiarch.search.engineer.scores import Scores as EngineerScores
 from asiarch.search.job import Job, done, failed
 from asiarch.search.protocol import Protocol, Tier
 from asiarch.search.report import data as d
@@ -82,6 +86,14 @@ class Search:
                 for _ in jobs:
                     self._end(id, task, role, fail)
 
+    def check(self, run: str, id: str) -> None:
+        job = Job("check", {"program": id, "network": TASKS[0], "run": run})
+        self.store.jobs.submit(run, [job])
+        self.store.knowledge.use(run, id, [job], role="train", tier="T0b")
+        lease = self.store.jobs.lease("w", width=1)
+        assert lease is not None
+        self.store.jobs.record(lease, [failed("law", "token 3 differs", seconds=1)])
+
     def _end(self, id: str, task: str, role: str, fail: str) -> None:
         lease = self.store.jobs.lease("w", width=1)
         assert lease is not None
@@ -122,13 +134,17 @@ def fill(store: Store) -> Search:
         search.train("main", f"new{i}", "train", SEEDS)
     search.propose("main", "broken", "sum", 0.0, parents=("sums",), edits=(own,))
     search.train("main", "broken", "train", (0,), fail="nan")
+    search.propose("main", "unlawful", "sum", 0.0, parents=("sums",), edits=(own,))
+    search.check("main", "unlawful")
     search.propose("main", "new0", "delta", 0.0, verdict="duplicate", label="gates", note="seen")
     search.propose("main", "wide", "delta", 0.0, verdict="cost", note="work is O(T^2)")
     claim = store.claims.freeze("main", ["new0", "new4"])
     for id in ("gates", "new0", "new4"):
         search.train("main", id, "confirm", tuple(range(100, 108)), tier="C")
     # The verdict on new4 is not what its interval says: a store's verdict is what counts.
-    store.claims.judge(claim, "new0", True, {})
+    audit = {"update.small": {"laws": {"ok": True, "said": "nothing later is read"}}}
+    evidence = {"effect": 5.5, "low": 4.5, "high": 6.5, "p": 0.001, "audit": audit}
+    store.claims.judge(claim, "new0", True, evidence)
     store.claims.judge(claim, "new4", False, {})
     store.runs.begin("luck", protocol, master=8, arm="null")
     search.train("luck", "gates", "train", (200,))
@@ -193,15 +209,31 @@ def test_an_effect_over_tasks_is_in_sds_and_has_the_sign_of_better(collected: d.
     assert rows["new0"].overall.value == pytest.approx(0.15 / (0.02 * math.sqrt(2)), rel=0.5)
 
 
+def test_the_unit_is_that_of_the_engineer_s_yardstick(filled: tuple[Store, Search]) -> None:
+    store, search = filled
+    table = scores(results(store.knowledge.measurements("main"), "auc"))
+    effects = Effects(table, "gates", 0.95, panel=list(RULES))
+    rows = {
+        (id, task): [Score(search.losses[id, task, "train", s]) for s in (*SEEDS, 50, 51)]
+        for id in RULES
+        for task in TASKS
+    }
+    designs = [Design(id, id, "", "mixer") for id in RULES]
+    for task in TASKS:
+        wanted = yardstick._noise(EngineerScores(rows), designs, task)
+        assert effects.units[task] == pytest.approx(wanted)
+
+
 def test_a_claim_is_the_store_s_verdict_and_no_other(collected: d.ReportData) -> None:
     assert [c.id for c in collected.candidates if c.claim] == ["new0"]
     rows = by_name(collected)
-    assert rows["new0"].confirmed.low > 0
+    assert rows["new0"].confirmed == d.Estimate(5.5, 4.5, 6.5)
+    assert rows["new0"].audit == ("update.small, laws: well, nothing later is read",)
     assert rows["new4"].confirmed.low > 0
     assert not rows["new4"].claim
     assert rows["new1"].confirmed == d.UNKNOWN
     assert rows["new0"].seeds == 8
-    assert rows["new0"].effects[-1].p < 0.05
+    assert rows["new0"].effects[-1].p == 0.001
     assert verdict(collected).headline.startswith("1 claim: mixer 5 beats the baseline")
 
 
@@ -209,6 +241,8 @@ def test_failures_have_reasons_and_no_score(collected: d.ReportData) -> None:
     rows = by_name(collected)
     assert (rows["broken"].reason, rows["broken"].message) == ("nan", "at step 3")
     assert not rows["broken"].overall.known
+    assert (rows["unlawful"].reached, rows["unlawful"].reason) == ("T0b", "law")
+    assert rows["unlawful"].message == "token 3 differs"
     turned = {c.reason: c for c in collected.candidates if c.reached == "T0a"}
     assert turned["cost"].message == "work is O(T^2)"
     assert turned["duplicate"].near[0].name == "mixer 5"
@@ -222,7 +256,7 @@ def test_learning_rates_are_of_the_seeds_that_chose_them(collected: d.ReportData
 
 
 def test_provenance_is_counted_by_what_an_edit_cites(collected: d.ReportData) -> None:
-    assert collected.shares[0] == d.Share("all edits", (2, 0, 3), 1)
+    assert collected.shares[0] == d.Share("all edits", (2, 0, 4), 1)
     assert collected.shares[1] == d.Share("edits of claims", (1, 0, 0), 0)
 
 

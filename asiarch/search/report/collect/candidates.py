@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from asiarch.search.job import Json
 from asiarch.search.report import data as d
 from asiarch.search.report.collect import programs
 from asiarch.search.report.collect.edits import edit
 from asiarch.search.report.collect.effects import Effects, Measured
-from asiarch.search.report.collect.scores import Result
+from asiarch.search.report.collect.scores import Result, number
 from asiarch.search.report.lineages import best_of
 from asiarch.search.store import Proposal, Store
 
@@ -25,13 +26,15 @@ SEEDS = 3  # curves of a task
 
 @dataclass(slots=True)
 class People:
-    """Makes candidates. `results`: of one candidate; `discovered`: ids that were confirmed."""
+    """Makes candidates. `results`, `verdicts`: of a candidate. What a verdict was given on is
+    shown as it stands in the store, and is not computed again.
+    """
 
     store: Store
     arm: str
     effects: Effects
     results: Mapping[str, Sequence[Result]]
-    discovered: frozenset[str]
+    verdicts: Mapping[str, tuple[bool, Json]]
     _seen: dict[str, str] = field(default_factory=dict[str, str])
 
     def of(self, proposals: Iterable[Proposal]) -> list[d.Candidate]:
@@ -69,17 +72,24 @@ class People:
         found = self.results.get(row.id, ())
         failed = [r for r in found if r.reason]
         tiers = sorted({r.tier for r in found}, key=_tier)
-        effects = tuple(
-            replace(e, p=m.p if e.stage == d.CONFIRMATION else math.nan) for e in m.effects
-        )
         lost = failed[0] if failed and not m.overall.known else None
+        stands, said = self.verdicts.get(row.id, (False, None))
+        evidence = cast("Mapping[str, Any]", said if isinstance(said, dict) else {})
+        shown = d.Estimate(*(number(evidence.get(name)) for name in ("effect", "low", "high")))
+        p = number(evidence.get("p"))
+        p = p if math.isfinite(p) else m.p
+        effects = tuple(
+            replace(e, p=p if e.stage == d.CONFIRMATION else math.nan) for e in m.effects
+        )
         return replace(
             row, reached=tiers[-1] if tiers else row.reached, overall=m.overall, shrunk=m.shrunk,
-            confirmed=m.confirmed, claim=row.id in self.discovered, seeds=m.seeds, effects=effects,
+            confirmed=shown if shown.known else m.confirmed, claim=stands, seeds=m.seeds,
+            effects=effects,
             reason=lost.reason if lost else "", message=lost.message if lost else "",
             parameters=_first(found, "parameters"), flops=_first(found, "flops_per_token"),
             state=_first(found, "state_floats"), time=self._time(row.id),
             curves=tuple(self._curves(row.id)),
+            audit=tuple(_audit(evidence.get("audit"))),
         )  # fmt: skip
 
     def _time(self, id: str) -> float:
@@ -110,6 +120,18 @@ class People:
             code=programs.code(row.text, row.op, row.sizes),
             graph=programs.picture(row.text, row.op, row.sizes) if drawn else "",
         )  # fmt: skip
+
+
+def _audit(found: object) -> Iterator[str]:
+    """`update.small, laws: well, streams equal rows` for each finding of each task."""
+    tasks = cast("Mapping[str, Any]", found if isinstance(found, dict) else {})
+    for task, findings in sorted(tasks.items()):
+        if isinstance(findings, dict):
+            for name, finding in sorted(cast("dict[str, Any]", findings).items()):
+                if isinstance(finding, dict):
+                    each = cast("dict[str, Any]", finding)
+                    well = "well" if each.get("ok") else "NOT WELL"
+                    yield f"{task}, {name}: {well}, {each.get('said', '')}"
 
 
 def _niche(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,9 @@ What a store must say of itself for all of it to be found:
 - the panel is proposed too, with the operator `panel` and its name as label;
 - an event `bar` has the baseline's id as subject; without one the baseline is the member of the
   panel with the least mean rank over tasks;
-- jobs that train say task, seed, learning rate; their values are a training result's;
+- jobs that train say task, seed, learning rate; their values are a training result's; other jobs
+  count where they failed; the role `test` (audits) is no measurement;
+- evidence of a verdict has effect, low, high and p in sds, and the audit's findings by task;
 - an event `machine` may tell the machine and versions, as texts by name.
 
 Attribution (`components` of the analyst's evidence) and simulations of the protocol are given.
@@ -64,27 +66,27 @@ def collect(
     panel = [p.candidate for p in proposals if p.operator == PANEL and p.candidate]
     rates = tuple(float(r) for r in protocol.get("learning_rates", ()))
     bar = next((e.subject for e in reversed(log) if e.kind == "bar"), "")
-    effects = Effects(table, bar or best_of_panel(table, panel), LEVEL, rates)
+    effects = Effects(table, bar or best_of_panel(table, panel), LEVEL, rates, panel)
     by_candidate: dict[str, list[Result]] = {}
     for r in found:
         by_candidate.setdefault(r.candidate, []).append(r)
-    confirmed = frozenset(store.claims.discoveries(run))
-    people = People(store, begun.arm, effects, by_candidate, confirmed).of(proposals)
-    names = {c.id: c.name for c in people}
+    people = People(store, begun.arm, effects, by_candidate, store.claims.verdicts(run))
+    rows = people.of(proposals)
+    names = {c.id: c.name for c in rows}
     unit, arms = discoveries(store, begun.protocol_hash)
     return d.ReportData(
         asked=_asked(store, begun, protocol, log, effects, names, title or run, command),
-        candidates=tuple(people),
+        candidates=tuple(rows),
         power=_power(protocol, error, simulations),
         discoveries=tuple(arms),
         compute_unit=unit,
         components=tuple(components),
         pareto_question=pareto_question,
-        shares=tuple(_shares(people)),
+        shares=tuple(_shares(rows)),
         tiers=tuple(_tiers(found, panel)),
         rates=rates,
-        rate_curves=tuple(_rate_curves(table, rates, people)),
-        edit_effects=tuple(edit_effects(people, effects)),
+        rate_curves=tuple(_rate_curves(table, rates, rows)),
+        edit_effects=tuple(edit_effects(rows, effects)),
     )
 
 

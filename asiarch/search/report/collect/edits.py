@@ -81,7 +81,7 @@ def _against(child: str, parent: str, effects: Effects) -> tuple[float, float] |
     for task, unit in effects.units.items():
         pairs = differences(of(child, task, False), of(parent, task, False))
         if pairs:
-            found.append((sum(pairs.values()) / len(pairs) / unit.sigma, len(pairs)))
+            found.append((sum(pairs.values()) / len(pairs) / unit, len(pairs)))
     if not found:
         return None
     error = math.sqrt(sum(1 / seeds for _, seeds in found)) / len(found)

@@ -44,13 +44,17 @@ def differences(found: Mapping[str, Result], against: Mapping[str, Result]) -> d
 
 @dataclass(slots=True)
 class Effects:
-    """Of all candidates against one baseline. `units`: the sd of a paired difference by task."""
+    """Of all candidates against one baseline. `units`: the sd of a paired difference by task, of
+    the panel where it can tell (the engineer's yardstick), else pooled over all; `spreads`: pooled.
+    """
 
     scores: Scores
     baseline: str
     level: float
     grid: Sequence[float] = ()
-    units: dict[str, Pooled] = field(default_factory=dict[str, Pooled])
+    panel: Sequence[str] = ()
+    units: dict[str, float] = field(default_factory=dict[str, float])
+    spreads: dict[str, Pooled] = field(default_factory=dict[str, Pooled])
     found: dict[str, Measured] = field(default_factory=dict[str, Measured])
 
     def __post_init__(self) -> None:
@@ -74,13 +78,28 @@ class Effects:
             return
         spread = pooled(_table(rest))
         if spread.sigma > 0 and not (confirmed and task in self.units):
-            self.units[task] = spread
+            self.spreads[task] = spread
+            self.units[task] = self._noise(task) or spread.sigma
         reach = _reach(self.level, spread.df)
         for candidate, pairs in rows.items():
             if pairs:
                 half = math.nan if candidate == self.baseline else reach * spread.sigma
                 effect = self._effect(candidate, task, confirmed, list(pairs.values()), half)
                 self.found[candidate].effects.append(effect)
+
+    def _noise(self, task: str) -> float:
+        """sqrt(2) of what is left of the panel's runs without each member's and each seed's mean;
+        0 where there are too few.
+        """
+        rows = [r for c in self.panel if (r := self.scores.of(c, task, False))]
+        seeds = [s for s in rows[0] if all(s in r for r in rows)] if rows else []
+        x = np.array([[r[s].value for s in seeds] for r in rows])
+        if x.ndim != 2 or min(x.shape) < 2:
+            return 0.0
+        x = x[np.isfinite(x).all(1)]
+        free = (x.shape[0] - 1) * (x.shape[1] - 1)
+        left = x - x.mean(1, keepdims=True) - x.mean(0, keepdims=True) + x.mean() if free > 0 else x
+        return math.sqrt(2 * float((left**2).sum()) / free) if free > 0 else 0.0
 
     def _effect(
         self, candidate: str, task: str, confirmed: bool, pairs: Sequence[float], half: float
@@ -106,12 +125,14 @@ class Effects:
         if not rows:
             return
         measured.seeds = max(e.seeds for e in rows)
-        value = float(np.mean([e.estimate.value / self.units[e.task].sigma for e in rows]))
+        value = float(np.mean([e.estimate.value / self.units[e.task] for e in rows]))
         if candidate == self.baseline:
             measured.overall = Estimate(value)
             return
-        error = math.sqrt(sum(1 / e.seeds for e in rows)) / len(rows)
-        half = _reach(self.level, min(self.units[e.task].df for e in rows)) * error
+        own = [self.spreads[e.task].sigma / self.units[e.task] for e in rows]
+        squares = [s**2 / e.seeds for s, e in zip(own, rows, strict=True)]
+        error = math.sqrt(sum(squares)) / len(rows)
+        half = _reach(self.level, min(self.spreads[e.task].df for e in rows)) * error
         measured.overall = Estimate(value, value - half, value + half)
 
     def _shrink(self) -> None:
@@ -146,7 +167,7 @@ class Effects:
         columns = [list(self.pairs(candidate, t, True).values()) for t in tasks]
         if not columns or len({len(c) for c in columns}) != 1:
             return np.zeros(0)
-        units = [self.units[t].sigma for t in tasks]
+        units = [self.units[t] for t in tasks]
         return np.mean([np.asarray(c) / u for c, u in zip(columns, units, strict=True)], axis=0)
 
 

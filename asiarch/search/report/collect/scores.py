@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from asiarch.search.store.knowledge import Measurement
 
-CONFIRM = "confirm"
+CONFIRM, TEST = "confirm", "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,14 @@ def number(value: object) -> float:
 
 
 def results(measurements: Iterable[Measurement], metric: str) -> Iterator[Result]:
-    """What has an outcome, of the jobs that train."""
+    """What has an outcome, of the jobs that train; of checks those that failed, without a task.
+    What is done after a verdict (the role test) is no measurement of a candidate.
+    """
     for m in measurements:
-        task = m.job.spec.get("task")
-        if m.outcome is None or not isinstance(task, str):
+        task = m.job.spec.get("task", "")
+        if m.outcome is None or m.role == TEST or not isinstance(task, str):
+            continue
+        if not task and m.outcome.status == "done":
             continue
         values = cast("Mapping[str, Any]", m.outcome.values)
         yield Result(
@@ -93,7 +97,7 @@ def scores(found: Iterable[Result]) -> Scores:
     """A seed with several learning rates of one candidate chose among them; others are scores."""
     out = Scores()
     by_seed: dict[tuple[str, str, bool, str], list[Result]] = {}
-    for r in found:
+    for r in (r for r in found if r.task):
         by_seed.setdefault((r.candidate, r.task, r.role == CONFIRM, r.seed), []).append(r)
     for (candidate, task, confirmed, seed), rows in by_seed.items():
         if len({r.rate for r in rows}) > 1:
