@@ -68,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--candidates", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fingerprints", type=int, default=200)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     texts = candidates(options.candidates, options.seed)
@@ -85,8 +86,9 @@ def main() -> None:
     handed, _ = timed(lambda c: again.judge(*c), texts[-200:])
     full, _ = timed(lambda c: check(c[0]), texts[:100])
     stages = _stages(texts[:200])
-    good = [c for c, v in zip(texts, verdicts, strict=True) if v.status == "new"][:60]
-    behaviour, _ = timed(lambda c: fingerprint(*c), good)
+    good = [c for c, v in zip(texts, verdicts, strict=True) if v.status == "new"]
+    behaviour, prints = timed(lambda c: fingerprint(*c), good[: options.fingerprints])
+    alike = sum(any(a.alike(b) for b in prints[:i]) for i, a in enumerate(prints))
 
     lines = [sum(t.count("\n") for t, _ in texts) / len(texts)]
     print(f"candidates           {len(texts)}, {lines[0]:.0f} lines on average")
@@ -95,7 +97,7 @@ def main() -> None:
     print(f"asiarch check        {full:.2f} ms, {1e3 / full:.0f} a second")
     for name, cost in stages.items():
         print(f"  {name:18} {cost:.2f} ms")
-    print(f"fingerprint          {behaviour:.2f} ms (on demand)")
+    print(f"fingerprint          {behaviour:.2f} ms on demand; {alike} of {len(prints)} alike")
     counts = Counter(v.reason or v.status for v in verdicts)
     print("verdicts             " + ", ".join(f"{n} {k}" for k, n in counts.most_common()))
     if options.json:

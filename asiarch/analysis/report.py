@@ -34,10 +34,19 @@ class OpReport:
     activations: Size
     depth: Size
     anchored: bool
-    recurrences: tuple[dict[str, Any], ...]
     ledger: tuple[Entry, ...]
     bindings: tuple[tuple[str, str, str], ...]
     facts: Facts = field(repr=False)
+
+    @property
+    def recurrences(self) -> tuple[dict[str, Any], ...]:
+        """Those of the definition and of its blocks, each once: states and class."""
+        found: dict[tuple[tuple[str, ...], str], dict[str, Any]] = {}
+        for part in self.facts.parts:
+            for r in part.recurrences:
+                states = tuple(s.name for s in r.states)
+                found.setdefault((states, r.cls), {"states": list(states), "class": r.cls})
+        return tuple(found.values())
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -84,10 +93,18 @@ def check(text: str, filename: str = "<text>") -> Report:
     return check_tree(parse(text, filename), filename)
 
 
-def check_tree(result: ParseResult, filename: str = "<text>", *, witnesses: bool = True) -> Report:
-    """The same of a parsed text. `witnesses`: look for values that show a rejection."""
+def check_tree(
+    result: ParseResult,
+    filename: str = "<text>",
+    *,
+    witnesses: bool = True,
+    warnings: bool = True,
+) -> Report:
+    """The same of a parsed text. `witnesses`: look for values that show a rejection. Without
+    `warnings` the errors are the same, in less time.
+    """
     with _uncollected():
-        return _check(result, filename, witnesses)
+        return _check(result, filename, witnesses, warnings)
 
 
 @contextmanager
@@ -104,7 +121,7 @@ def _uncollected() -> Generator[None]:
             gc.enable()
 
 
-def _check(result: ParseResult, filename: str, witnesses: bool) -> Report:
+def _check(result: ParseResult, filename: str, witnesses: bool, warnings: bool) -> Report:
     elaborator = Elaborator()
     elaborator.load(result, filename)
     functions = elaborator.check_all(filename)
@@ -113,7 +130,7 @@ def _check(result: ParseResult, filename: str, witnesses: bool) -> Report:
     diagnostics = list(elaborator.diagnostics)
     for name, function in functions.items():
         try:
-            facts = analyses.facts(function)
+            facts = analyses.facts(function, warnings=warnings)
         except OverflowError as error:
             diagnostics.append(_too_large(function, error))
             continue
@@ -152,16 +169,6 @@ def _witnessed(
     return replace(diagnostic, note=note if draws else "too large for a witness by values")
 
 
-def _recurrences(facts: Facts) -> tuple[dict[str, Any], ...]:
-    """Those of the definition and of its blocks, each once."""
-    found: dict[tuple[tuple[str, ...], str], dict[str, Any]] = {}
-    for part in facts.parts:
-        for r in part.recurrences:
-            states = tuple(s.name for s in r.states)
-            found.setdefault((states, r.cls), {"states": list(states), "class": r.cls})
-    return tuple(found.values())
-
-
 def _op(name: str, facts: Facts) -> OpReport:
     cost = facts.cost
     return OpReport(
@@ -175,7 +182,6 @@ def _op(name: str, facts: Facts) -> OpReport:
         activations=cost.activations,
         depth=cost.depth,
         anchored=any(g.anchored for g in facts.grades),
-        recurrences=_recurrences(facts),
         ledger=tuple(facts.entries),
         bindings=facts.function.bindings,
         facts=facts,

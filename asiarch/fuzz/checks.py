@@ -65,7 +65,7 @@ class Case:
 
     @cached_property
     def report(self) -> Report:
-        return check_tree(self.tree, witnesses=False)
+        return check_tree(self.tree, witnesses=False, warnings=False)
 
     @cached_property
     def concrete(self) -> Function:

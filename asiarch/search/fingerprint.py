@@ -21,10 +21,11 @@ from asiarch.ir.function import Function
 from asiarch.search.identity import identify
 
 TOKENS = 7
-WIDTH = 8
+WIDTH = 64
 USUAL = 2
 """The number of an axis of a header that has neither a default nor a given number."""
-SCALE = 0.7
+SCALE = 0.25
+"""Of parameters: small enough that a map of 64 numbers saturates nothing."""
 TOLERANCE = 1e-7
 
 

@@ -31,13 +31,15 @@ REASONS = {
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Degrees in T that are allowed: of the work of a sequence, of the decode state. `parameters`
-    and `state_floats` are bounds at the sizes of the candidate, where those are numbers.
+    and `state_floats` are bounds at the sizes of the candidate, where those are numbers. `width`:
+    the model's `D`, at which the sizes of a header must be whole.
     """
 
     work: int = 1
     state: int = 0
     parameters: int | None = None
     state_floats: int | None = None
+    width: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,11 @@ def gate(facts: Facts, bounds: Bounds, header: Mapping[str, int]) -> tuple[str, 
     if not facts.causal:
         return "causal", "a later token is read"
     cost = facts.cost
-    numbers = closed(facts.function, header)
+    numbers = closed(facts.function, {"D": bounds.width} | dict(header))
+    for name, size in numbers.items():
+        value = size.constant
+        if value is not None and (value.denominator != 1 or value < 1):
+            return "type", f"`{name}` = {value} at `D` = {bounds.width} is no size"
     checks = (
         ("work", cost.work.degree("T"), bounds.work, f"O(T^{bounds.work})"),
         ("decode state", cost.state.degree("T"), bounds.state, f"O(T^{bounds.state})"),

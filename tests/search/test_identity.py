@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from hypothesis import strategies as st
 from asiarch.codegen.parameters import initial_values
 from asiarch.codegen.reference import Reference
 from asiarch.elaborate.program import Elaborator
-from asiarch.fuzz import NoEdit, Program, change, draw, programs
+from asiarch.fuzz import Program, change, draw, programs
+from asiarch.fuzz.edit import KINDS, Place
 from asiarch.fuzz.respell import respelled
 from asiarch.interface import elaborate
 from asiarch.ir.flatten import flatten
 from asiarch.ir.function import Function
 from asiarch.language.parser import parse
+from asiarch.search.checked import Checker
 from asiarch.search.identity import Identifier, Identity, identify
 from asiarch.search.library import entries
 
@@ -207,24 +210,30 @@ def test_equal_hashes_are_equal_functions() -> None:
     """Neighbours of drawn programs: where the hash stays, so do the numbers, parameters matched by
     the identity.
     """
+    checker = Checker()
     same = other = 0
-    for seed in range(16):
+    for seed in range(40):
         rng = random.Random(seed)
         program = draw(rng)
         mine = identify(function(program.text, program.op), program.named_sizes)
-        for _ in range(3):
-            try:
-                child = change(program, rng)[0]
-            except NoEdit:
+        place = Place(program.text, parse(program.text).program, rng, None)
+        for _ in range(4):
+            found = KINDS[rng.choice([k for k in KINDS if k != "crossover"])](place)
+            if found is None:
                 continue
-            its = identify(function(child.text, child.op), child.named_sizes)
+            start, old, new = found
+            text = program.text[:start] + new + program.text[start + len(old) :]
+            checked = checker.check(text)
+            if checked.errors or program.op not in checked.functions:
+                continue
+            its = identify(checked.functions[program.op], program.named_sizes)
             if its.digest != mine.digest:
                 other += 1
                 continue
             same += 1
-            _equal(program, mine, child, its)
-    assert same >= 1
-    assert other >= 12
+            _equal(program, mine, replace(program, text=text), its)
+    assert same >= 5
+    assert other >= 40
 
 
 def _equal(a: Program, mine: Identity, b: Program, its: Identity) -> None:

@@ -70,6 +70,15 @@ def test_bounds_are_the_protocols() -> None:
     assert Screen(Bounds(state_floats=8)).judge(LINEAR, "mixer", {"D": 9}).reason == "cost"
 
 
+def test_sizes_are_whole_at_the_width_of_the_model() -> None:
+    text = entry("delta_net.delta_net").text
+    for heads, said in ((4, "new"), (3, "rejected")):
+        verdict = Screen().judge(text, "delta_net", {"H": heads})
+        assert verdict.status == said, verdict
+    assert "64/3" in Screen().judge(text, "delta_net", {"H": 3}).said
+    assert Screen(Bounds(width=96)).judge(text, "delta_net", {"H": 3}).status == "new"
+
+
 def test_what_was_seen_is_seen_under_any_name() -> None:
     screen = Screen()
     assert screen.judge(LINEAR, "mixer", name="first").status == "new"
@@ -95,7 +104,7 @@ def test_a_rediscovery_has_the_name_of_what_it_is(name: str) -> None:
 
 
 def test_the_library_is_accepted_and_no_two_are_one() -> None:
-    screen = Screen(Bounds(work=2, state=1))
+    screen = Screen(Bounds(work=2, state=1, width=1024))
     for each in entries():
         verdict = screen.judge(each.text, each.op, name=each.name)
         assert verdict.status == "new", (each.name, verdict)
@@ -105,7 +114,7 @@ def test_the_library_is_accepted_and_no_two_are_one() -> None:
 def test_the_screen_says_what_the_checker_says() -> None:
     """Raw edits, of which many do not check."""
     rng = random.Random(0)
-    screen = Screen(Bounds(work=9, state=9))
+    screen = Screen(Bounds(work=9, state=9, width=1024))
     wrong = right = 0
     parents = [entry(n) for n in ("gated_delta_net.gated_delta_net", "gla.gla", "mamba2.mamba2",
                                   "attention.sinks", "hgrn2.hgrn2", "ttt.ttt_linear")]  # fmt: skip
