@@ -180,18 +180,20 @@ def _print_call(
     low, early, ahead = reached
     w, expr, hint = module.writer, module.expr, body.hint
     lead = module.first_stream()
+    room = low if low is not None else module.say.unbounded
     keys = {id(r[2]): module.state_key(f"{hint}.{r[1]}", module.zeros(
-        "batch", low if low is not None else 0, *(expr.size(a) for a in r[2].type.axes)))
+        "batch", room, *(expr.size(a) for a in r[2].type.axes)))
         for r in body.attended}  # fmt: skip
     place = module.state_key(f"{hint}.t", module.say.origin)
     name = module.names.fresh("keys")
     counted = ""
     if not body.attended and module.say.static:
-        counted = module.state_key(f"{hint}.room", module.zeros("batch", low or 0))
+        counted = module.state_key(f"{hint}.room", module.zeros("batch", room))
     held = "0" if low is not None else _held(body, keys, place, counted)
     options = f"{body.numbers}{keep_text(module, body)}"
     options += f", ahead={ahead}" if ahead else ""
     options += f", early={early}" if early else ""
+    options += ', fixed="length" in state' if module.say.static and low is None else ""
     kind = "EarlyKeys" if early else "Keys"
     if early:
         module.kernels.need(module.say.kernel("attend", "early"))

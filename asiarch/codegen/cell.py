@@ -135,21 +135,23 @@ def _call(
         w.line(f"{tuple_of(outputs)} = scan({token})")
         return
     lasts = [f'after["{k}"]' for k in keys]
-    begun = "start"
+    begun, rows = "start", "rows"
     if module.say.apart:
         given = [f'state.get("{k}")' for k in keys]
         w.line(f"given = {tuple_of(given)}")
         begun = "given, start"
+        if any(m.low is None for m in attends.memories):
+            rows = 'rows, "length" in state'
     w.line(f"start = {tuple_of(starts)}")
     if not streams:
         streams = [lead]
         w.line(
             f"{tuple_of(outputs)}, {tuple_of(lasts)} = {scan}(lambda s, _: {cell}(s, ()), {begun}, "
-            f"({lead},), rows)"
+            f"({lead},), {rows})"
         )
         return
     target = f"{tuple_of(outputs)}, {tuple_of(lasts)}"
-    call = f"{scan}({cell}, {begun}, {tuple_of(streams)}, rows)"
+    call = f"{scan}({cell}, {begun}, {tuple_of(streams)}, {rows})"
     if len(f"{target} = {call}") > w.room:
         w.line(f"({target}) = (")
         w.line(f"    {call}")

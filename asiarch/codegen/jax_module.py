@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from asiarch.codegen.attend import reach
 from asiarch.codegen.expressions import Expressions
 from asiarch.codegen.forward import ForwardWriter
 from asiarch.codegen.lookahead import looks_ahead
@@ -19,6 +20,15 @@ TAKEN = frozenset({"params", "segment_ids", "training", "batch", "dtype", "keys"
                    "start", "last", "before", "wide", "layer", "number", "jnp", "jax", "lax",
                    "Array", "Params", "Training", "apply", "init", "step", "initial_state",
                    "within", "under", "expand", "flatten", "unflatten"})  # fmt: skip
+
+
+def grows(function: Function) -> bool:
+    """Does any attend keep all tokens, so that a state may be given a length?"""
+    attends = [n for n in topological(function.roots()) if n.op == "attend"]
+    reached = [reach(n)[:2] for n in attends]
+    return any(low is None or early for low, early in reached) or any(
+        grows(f) for _, f in function.children()
+    )
 
 
 FUNCTIONS = ("apply", "init", "state_of")
@@ -42,6 +52,7 @@ class FunctionWriter(ForwardWriter):
 
     ahead: bool = field(init=False)
     training: bool = field(init=False)
+    grows: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.names.taken.update(TAKEN)
@@ -50,6 +61,7 @@ class FunctionWriter(ForwardWriter):
         ForwardWriter.__post_init__(self)
         self.ahead = looks_ahead(self.plan.function)
         self.training = trains(self.plan.function)
+        self.grows = not self.ahead and grows(self.plan.function)
         if self.training:
             self.say.helpers.add("Training")
 
@@ -99,8 +111,11 @@ class FunctionWriter(ForwardWriter):
             w.line(line)
         if self.ahead:
             w.line("state, after, return_state = {}, {}, False")
-        else:
-            w.line("state, after = state or {}, {}")
+            return
+        w.line("state, after = state or {}, {}")
+        if self.grows:
+            with w.block('if "length" in state:'):
+                w.line('after["length"] = ()')
 
     def _doc(self) -> list[str]:
         flat = self.plan.function
@@ -139,7 +154,7 @@ class FunctionWriter(ForwardWriter):
         if looks_ahead(function):
             self.writer.line(f"{left} = {call}")
             return
-        self.state(path, f"state_of_{name}({given}, batch)")
+        self.state(path, f"state_of_{name}({given}, batch{_length(function)})")
         self.writer.line(f'{left}, after["{path}"] = {call}')
 
     def layers(self, node: Node, left: str, args: list[str]) -> None:
@@ -155,7 +170,10 @@ class FunctionWriter(ForwardWriter):
             with w.block(f"for number, layer in enumerate({every}):"):
                 w.line(f"{left} = layer({', '.join([given, *args, options])})")
             return
-        self.state(path, f"[start({given}, batch) for number, start in "
+        length = _length(*bodies)
+        if length and not all(map(grows, bodies)):
+            raise Unsupported("layers of which some keep all tokens and others do not")
+        self.state(path, f"[start({given}, batch{length}) for number, start in "
                          f"enumerate({self._every(node, 'state_of')})]")  # fmt: skip
         count = node.attr("count").integer
         w.line(f'after["{path}"] = []')
@@ -184,8 +202,11 @@ class FunctionWriter(ForwardWriter):
     def _initial_state(self) -> None:
         w = self.writer
         name = f"state_of_{self.name}" if self.name else "initial_state"
-        with w.block(f"def {name}(params: Params, batch: int) -> dict[str, Any]:"):
+        options = ", length: int | None = None" if self.grows else ""
+        with w.block(f"def {name}(params: Params, batch: int{options}) -> dict[str, Any]:"):
             w.line('"""The state before the first token."""')
+            if self.grows:
+                w.lines[-1:] = [f"    {line}" for line in LENGTH]
             texts = " ".join(text for _, text in self.states)
             if " dtype)" in texts or " wide)" in texts:
                 owned = self.plan.function.params or self._parts()
@@ -194,8 +215,29 @@ class FunctionWriter(ForwardWriter):
             if " wide)" in texts:
                 w.line("wide = jnp.promote_types(dtype, jnp.float32)")
             items = [f'"{key}": {text}' for key, text in self.states]
-            for line in wrapped("return {", items, "}", w.room):
-                w.line(line)
+            if self.grows:
+                items.append('**({} if length is None else {"length": ()})')
+            flat = f"return {{{', '.join(items)}}}"
+            if len(flat) <= w.room:
+                w.line(flat)
+                return
+            with w.block("return {"):
+                for item in items:
+                    self._item(item)
+            w.line("}")
+
+    def _item(self, item: str) -> None:
+        """An item of a dict; a list over layers on several lines."""
+        w = self.writer
+        head, loop, tail = item.partition(" for number, start in ")
+        if not loop or len(item) < w.room:
+            w.line(f"{item},")
+            return
+        key, _, head = head.partition("[")
+        with w.block(f"{key}["):
+            w.line(head)
+            w.line(f"for number, start in {tail[:-1]}")
+        w.line("],")
 
     def _step(self) -> None:
         w, flat = self.writer, self.plan.function
@@ -275,6 +317,18 @@ class FunctionWriter(ForwardWriter):
         drawn = initial.op == "draw" and value.startswith("jax.random")
         w.line(f"{target} = {value}" if drawn else
                f"{target} = jnp.broadcast_to({value}, {shape}).astype(dtype)")  # fmt: skip
+
+
+LENGTH = (
+    '"""The state before the first token.',
+    "",
+    "length: room for so many tokens, which later calls keep; None: states grow with each call.",
+    '"""',
+)
+
+
+def _length(*functions: Function) -> str:
+    return ", length" if any(map(grows, functions)) else ""
 
 
 def _named(what: str, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any
 
 import jax
@@ -35,6 +36,7 @@ class JaxProgram:
         self._apply: Callable[..., Any] = names["apply"]
         self._step: Callable[..., Any] | None = names.get("step")
         self._initial_state: Callable[..., Any] | None = names.get("initial_state")
+        self._training: Callable[..., Any] | None = names.get("Training")
         self.dtype, self.device = _real_dtype(dtype), device
         self.params: dict[str, jax.Array] = {}
         self.load(values)
@@ -80,7 +82,7 @@ class JaxProgram:
         state: go on from it; segment_ids [batch, time] or [time]: documents of packed rows are
         runs of equal ids, the first of a row goes on from the state. cu_seqlens [N + 1]: the same
         of one row by its cuts. return_state: (outputs, state after the last token of each row).
-        training: a `Training` of the emitted text.
+        training: what `training()` gives, made anew for each call.
         """
         cuts = options.pop("cu_seqlens", None)
         if cuts is not None:
@@ -94,13 +96,29 @@ class JaxProgram:
         """`apply` with the program's own parameters."""
         return self.apply(self.params, *streams, **options)
 
+    def training(self, key: Any = None, step: Any = None) -> Any:
+        """What training adds to a call of `apply`: `key` for dropout, `step` for annealing; its
+        `losses` gather those of the program. None where nothing differs in training.
+        """
+        return None if self._training is None else self._training(key, step)
+
     def step(self, params: Mapping[str, Any], *streams: Any, state: Any) -> tuple[Any, Any]:
         """One token: streams without their time axis -> (outputs, state)."""
         return self._with_state(self._step)(params, *streams, state=state)
 
-    def initial_state(self, params: Mapping[str, Any], batch: int) -> dict[str, Any]:
-        """The state before the first token."""
-        return self._with_state(self._initial_state)(params, batch)
+    def initial_state(
+        self, params: Mapping[str, Any], batch: int, length: int | None = None
+    ) -> dict[str, Any]:
+        """The state before the first token.
+
+        length: room for so many tokens where attention keeps all of them, so that shapes stay as
+        they are from step to step (`lax.scan`, one compilation); what comes after is NaN. None:
+        such a state grows with each call.
+        """
+        start = self._with_state(self._initial_state)
+        if length is None or "length" not in signature(start).parameters:
+            return start(params, batch)
+        return start(params, batch, length)
 
     def _with_state(self, function: Callable[..., Any] | None) -> Callable[..., Any]:
         if function is None:

@@ -26,6 +26,7 @@ class JaxSpelling:
     openings: bool = False
     norms: bool = False
     static: bool = True
+    unbounded: str = "length or 0"
 
     def kernel(self, folder: str, variant: str = "") -> str:
         return f"{folder}/jax{f'_{variant}' if variant else ''}.py"

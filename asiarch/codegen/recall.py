@@ -103,7 +103,8 @@ class Recalls:
             if known.value is value and known.low == low and known.late == late:
                 return known
         sizes = (self.module.expr.size(a) for a in value.type.axes)
-        empty = self.module.zeros("batch", low or 0, *sizes)
+        room = self.module.say.unbounded if low is None else low
+        empty = self.module.zeros("batch", room, *sizes)
         key = self.module.state_key(f"{hint}.{name}", empty)
         made = Memory(value, low, late, self.names.fresh(f"past_{name}"), key)
         self.memories.append(made)

@@ -60,6 +60,8 @@ class Spelling(Protocol):
     """Has the library norms over the last dimensions?"""
     static: bool
     """Are shapes fixed before any number is known?"""
+    unbounded: str
+    """How many tokens a cache without bound has room for at first."""
 
     def kernel(self, folder: str, variant: str = "") -> str:
         """The file of a kernel."""
@@ -172,6 +174,7 @@ class TorchSpelling:
     openings: bool = True
     norms: bool = True
     static: bool = False
+    unbounded: str = "0"
 
     def kernel(self, folder: str, variant: str = "") -> str:
         return f"{folder}/{variant or 'torch'}.py"

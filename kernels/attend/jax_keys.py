@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ..delay.jax_past import Past
-from ..rows.jax import Rows
+from ..rows.jax import Rows, with_trailing
 
 BLOCK = 128
 ROOM = 1 << 26
@@ -20,8 +20,9 @@ class Keys:
 
     reach: how far back a query looks (tokens), None for everything; ahead: how far ahead; held:
     tokens of the state; numbers: the most that a score makes of a pair of tokens; keep: which of
-    the allowed keys stay. t [B, time], j, doc [B, held + time]: positions and documents; size:
-    queries of a block; width: keys that it may see.
+    the allowed keys stay; fixed: a state without bound keeps its length, and becomes NaN where it
+    would lose a token of its document. t [B, time], j, doc [B, held + time]: positions and
+    documents; size: queries of a block; width: keys that it may see.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class Keys:
         numbers: int = 1,
         keep: Callable[..., Array] | None = None,
         ahead: int = 0,
+        fixed: bool = False,
     ) -> None:
         self.rows, self.reach, self.keep, self.ahead = rows, reach, keep, ahead
+        self.fixed = fixed
         self.count = 0 if start is None else held if reach is None else reach
         start = jnp.zeros(rows.count, jnp.int32) if start is None else start
         self.t = rows.pos + jnp.where(rows.doc == 0, start[:, None], 0)
-        before = jnp.arange(-self.count, 0) + start[:, None]
+        before = jnp.arange(-self.count, 0, dtype=jnp.int32) + start[:, None]
         self.j = jnp.concatenate([before, self.t], 1)
         self.doc = jnp.pad(rows.doc, ((0, 0), (self.count, 0)))
         self.width = self.count + rows.time
@@ -54,5 +57,9 @@ class Keys:
     def cache(self, x: Array, cache: Any) -> Array:
         """What the next tokens need of a stream: the last `reach`, or everything."""
         if self.reach is None:
-            return self.gather(x, cache)
+            whole = self.gather(x, cache)
+            if not self.fixed:
+                return whole
+            lost = self.t[:, -1:] >= self.count
+            return jnp.where(with_trailing(lost, x), jnp.nan, whole[:, self.rows.time :])
         return Past(x, self.reach, cache, self.rows).tail()

@@ -21,14 +21,14 @@ class Rows:
     def __init__(self, x: Array, segment_ids: Any = None) -> None:
         self.count, self.time = x.shape[:2]
         self.packed, self.begins = segment_ids is not None, None
-        ramp = jnp.broadcast_to(jnp.arange(self.time), (self.count, self.time))
+        ramp = jnp.broadcast_to(jnp.arange(self.time, dtype=jnp.int32), (self.count, self.time))
         if segment_ids is None:
             self.doc, self.pos = jnp.zeros_like(ramp), ramp
             return
         ids = jnp.broadcast_to(segment_ids, ramp.shape)
         changes = ids[:, 1:] != ids[:, :-1]
         self.begins = jnp.pad(changes, ((0, 0), (self.time - changes.shape[1], 0)))
-        self.doc = jnp.cumsum(self.begins, 1)
+        self.doc = jnp.cumsum(self.begins, 1, dtype=jnp.int32)
         self.pos = ramp - lax.cummax(jnp.where(self.begins, ramp, 0), axis=1)
 
 

@@ -66,11 +66,13 @@ def recall(
     start: tuple[Any, ...],
     streams: tuple[Array, ...],
     rows: Rows,
+    fixed: bool = False,
 ) -> tuple[Any, Any]:
     """`cell(states, token) -> (states, outputs)` over time; streams [B, T, ...].
 
     given, start: as for `scan`; memories start empty. A document that begins anew counts its
-    positions from 0, and what stands before them in a memory is none of its tokens.
+    positions from 0, and what stands before them in a memory is none of its tokens. fixed: memories
+    without bound keep their lengths; one that would lose a token of its document becomes NaN.
     """
     kind = jnp.result_type(*streams)
     reaches = [s.reach if isinstance(s, Memory) else -1 for s in start]
@@ -104,9 +106,15 @@ def recall(
     swapped = tuple(x.swapaxes(0, 1) for x in streams)
     begins = rows.begins.T if rows.packed else None
     (_, last), seen = lax.scan(token, (0, tuple(begun)), (begins, swapped), length=rows.time)
-    kept = [
-        x if r in (None, -1) else x[:, x.shape[1] - r :] for x, r in zip(last, reaches, strict=True)
-    ]
+    kept: list[Array] = []
+    for x, reach, count in zip(last, reaches, held, strict=True):
+        if reach is None and fixed:
+            x = x[:, rows.time :]
+            lost = last[-1] > count  # the last state counts the tokens
+            x = jnp.where(lost.reshape(-1, *(1,) * (x.ndim - 1)), jnp.nan, x)
+        elif reach not in (None, -1):
+            x = x[:, x.shape[1] - reach :]
+        kept.append(x)
     return tuple(x.swapaxes(0, 1) for x in seen), tuple(kept)
 
 
