@@ -11,6 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import example as example_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -306,10 +307,14 @@ def test_cleaned_text_can_be_written_as_xml(text: str) -> None:
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1), st.booleans())
+@example_of([0.0, 5e-324], False)
+@example_of([0.0, 1e-280], False)
+@example_of([1e6, 1e6 + 1e-9], False)
 def test_scales_hold_their_values_and_have_ticks(values: list[float], zero: bool) -> None:
     made = scale(values, 0, 100, zero=zero)
     assert all(-1e-6 <= made(v) <= 100 + 1e-6 for v in values)
     assert 1 <= len(made.ticks(5)) <= 7
+    assert len(set(made.ticks(5))) == len(made.ticks(5))
 
 
 @given(st.lists(st.floats(1e-6, 1e9), min_size=1))

@@ -10,6 +10,7 @@ from asiarch.search.report.canvas import Canvas
 from asiarch.search.report.text import tick, width
 
 TICK = 11.0
+SAME, LEAST = 1e-12, 1e-290  # what is nearer than this, of the larger, is one place
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def scale(
     if log:
         room = max((high / low) ** pad, 1.0 + pad if high > low else 2.0)
         return Scale(low / room, high * room, start, end, log=True)
-    room = (high - low) * pad if high > low else abs(high) * 0.5 or 1.0
+    apart = high - low > SAME * max(abs(high), abs(low), LEAST)
+    room = (high - low) * pad if apart else abs(high) * 0.5 or 1.0
     return Scale(low - room, high + room, start, end)
 
 
@@ -60,10 +62,11 @@ def far(values: Iterable[float], ratio: float = 20.0) -> bool:
 def ticks(of: Scale, most: int) -> list[float]:
     span = of.high - of.low
     raw = span / max(most, 1)
-    power = 10.0 ** math.floor(math.log10(raw))
+    exponent = math.floor(math.log10(raw))
+    power = 10.0**exponent
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * (1 - 1e-9))
     first, last = math.ceil(of.low / step - 1e-9), math.floor(of.high / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    return [round(i * step, 12 - exponent) for i in range(first, last + 1)]
 
 
 def _log_ticks(low: float, high: float, most: int) -> list[float]:
