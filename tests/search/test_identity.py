@@ -58,6 +58,11 @@ def renamed(text: str, table: Mapping[str, str]) -> str:
     return re.sub(r"\b[A-Za-z]\w*\b", lambda m: table.get(m[0], m[0]), text)
 
 
+def test_the_hash_of_a_design_stays() -> None:
+    """It is a key of stores: another hash for what was measured must be a decision."""
+    assert digest(MIXER)[:16] == "502e8e945beae84d"
+
+
 def test_names_and_axes_do_not_count() -> None:
     names = "q z k y v w b rate a decay bias offset S Memory o read mixer other K Keys V Width H G"
     words = names.split()

@@ -138,6 +138,17 @@ def test_what_comes_from_an_elite_is_experience() -> None:
     assert found == {"c17"}
 
 
+def test_an_elite_of_the_literature_is_cognition() -> None:
+    view = Panel()
+    view.elites = lambda: view.library[:2]  # type: ignore[method-assign]
+    for number in range(6):
+        made = Grammar(SHOP, operators=("cross",), edits=(1,)).propose(
+            view, np.random.default_rng(number)
+        )
+        assert made.edits[0].provenance.cognition
+        assert len(made.parents) == 1
+
+
 def test_equal_views_and_generators_give_equal_proposals() -> None:
     one = Grammar(Workshop()).propose(Panel(), np.random.default_rng(5))
     view = Panel()

@@ -132,15 +132,15 @@ class DonorsOf:
 
     def __call__(self, rng: random.Random) -> Donor | None:
         elites = [] if self.literature else list(self.view.elites())
-        cognition = not elites or rng.random() < 0.5
-        pool = self.view.library if cognition else elites
+        pool = self.view.library if not elites or rng.random() < 0.5 else elites
         fitting = [s for s in pool if s.id != self.parent.id and len(s.text) <= SHORT]
         if not fitting:
             return None
         source = rng.choice(fitting)
         if not self.workshop.accepts(source.text, source.op):
             return None
-        return Donor(source.id, self.workshop.place(source.text, source.op), cognition)
+        published = any(source.id == s.id for s in self.view.library)
+        return Donor(source.id, self.workshop.place(source.text, source.op), published)
 
 
 def choices(rng: Any) -> random.Random:
