@@ -27,6 +27,7 @@ from asiarch.analysis.ledger import Analyses
 from asiarch.analysis.report import check
 from asiarch.elaborate.program import Elaborator
 from asiarch.language.parser import parse
+from asiarch.language.pieces import Pieces
 from asiarch.search.checked import Checker, uncollected
 from asiarch.search.fingerprint import fingerprint
 from asiarch.search.identity import Identifier
@@ -133,7 +134,17 @@ def _stages(texts: Sequence[Candidate]) -> dict[str, float]:
     identifier = Identifier()
     pairs = [(f, op) for f, (_, op) in zip(functions, good, strict=True)]
     identifying, _ = timed(lambda p: identifier.of(p[0][p[1]]), pairs)
-    return {"parse": parsing, "elaborate": elaborating, "ledger": proving, "identity": identifying}
+    reader = Pieces()
+    for text, _ in good:
+        reader.parse(text)
+    known, _ = timed(lambda c: reader.parse(c[0], places=False), good)
+    return {
+        "parse": parsing,
+        "parse, known": known,
+        "elaborate": elaborating,
+        "ledger": proving,
+        "identity": identifying,
+    }
 
 
 if __name__ == "__main__":
