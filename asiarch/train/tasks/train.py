@@ -39,7 +39,7 @@ Progress = Callable[[int, int, float], None]
 POINTS = 200
 """Of a curve, at most."""
 
-TOGETHER = 2048
+TOGETHER = 1024
 """Tokens of a step of one run up to which replicas are one module."""
 
 MOST = 8
