@@ -75,7 +75,7 @@ def check(function: Function, several: Function) -> None:
             np.testing.assert_allclose(part, other, rtol=1e-8, atol=1e-10)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32))
 def test_each_replica_is_the_program_alone(seed: int) -> None:
     function = drawn(seed)

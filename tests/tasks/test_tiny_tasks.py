@@ -34,7 +34,7 @@ def test_the_reference_is_whole() -> None:
 
 def test_networks_have_as_many_parameters() -> None:
     """Of the reference: 66 to 82 thousand, within 0.15 %; ours within half a column."""
-    for mixer in ("softmax", "gdn", "none"):
+    for mixer in ("gdn", "none"):
         for task in ("update", "compression"):
             run = tiny_tasks.runs_of(mixer, task, 1, [0.1])[0]
             assert run.parameters is not None
