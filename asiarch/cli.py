@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def names() -> list[str]:
     """Every command: the files of `asiarch.commands`."""
-    return [found.name for found in iter_modules(commands.__path__) if not found.ispkg]
+    files = iter_modules(commands.__path__)
+    return [found.name.replace("_", "-") for found in files if not found.ispkg]
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
@@ -61,7 +62,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     wanted = [words[0]] if words and words[0] in known else known
     commands_of = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in wanted:
-        command: Any = import_module(f"asiarch.commands.{name}")
+        command: Any = import_module(f"asiarch.commands.{name.replace('-', '_')}")
         sub = commands_of.add_parser(
             name, help=command.SUMMARY, description=command.__doc__, allow_abbrev=False
         )

@@ -1,0 +1,223 @@
+"""Attribution of winners: every deletable component taken out, and put into others, and retrained.
+
+Trials have the winner's budget of parameters, its seeds, and their own learning rate by the common
+rule. What a deletion loses is causal; what a model or a count says of a component's motif is not,
+and comes after it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from asiarch.search.analyst.attribution import HOSTS, Evidence
+from asiarch.search.analyst.delete import deletions
+from asiarch.search.analyst.pareto import Concentration, concentration
+from asiarch.search.analyst.plan import Findings, Plan, Trial, plan, read
+from asiarch.search.engineer import Design, Engineer, Scores
+from asiarch.search.ranking.entrants import Entrants, NotRanked
+from asiarch.search.stats.paired import pooled
+from asiarch.search.stats.special import Array
+
+TIER = "attribution"
+FEWEST = 3
+LEAST = 1e-9
+GRAFTED = "grafted"
+UNIT = "sd"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A winner with its trials as designs, by label. `refused`: labels that cannot be trained."""
+
+    winner: Design
+    plan: Plan
+    designs: Mapping[str, Design]
+    kinds: Mapping[str, str]
+
+
+def planned(
+    entrants: Entrants, winner: Design, hosts: Mapping[str, Design], most: int = HOSTS
+) -> Planned:
+    """All deletions, and grafts of each component on the first `most` hosts that take it."""
+    texts = {name: (host.text, host.op) for name, host in hosts.items()}
+    whole = plan(winner.text, winner.op, texts)
+    kept = _limited(whole, most)
+    sizes = {f"host {name}": dict(host.sizes) for name, host in hosts.items()}
+    designs: dict[str, Design] = {}
+    for trial in kept.trials:
+        given = sizes.get(trial.against, dict(winner.sizes))
+        try:
+            designs[trial.label] = entrants.design(trial.text, trial.op, trial.label, given)
+        except NotRanked:
+            continue
+    there = tuple(t for t in kept.trials if t.label in designs and t.against in designs)
+    found = enumerate(deletions(winner.text, winner.op))
+    kinds = {f"{n} {d.label}": d.component.kind for n, d in found}
+    return Planned(winner, Plan(there, kept.refused), designs, kinds)
+
+
+def _limited(whole: Plan, most: int) -> Plan:
+    count = Counter[str]()
+    kept: list[Trial] = []
+    for trial in whole.trials:
+        if trial.role == "graft":
+            count[trial.component] += 1
+            if count[trial.component] > most:
+                continue
+        kept.append(trial)
+    used = {t.against for t in kept if t.role == "graft"}
+    kept = [t for t in kept if t.role != "host" or t.label in used]
+    return Plan(tuple(kept), whole.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class Attributed:
+    """`findings` in sds of one paired difference, the mean over tasks; `by_task`: what each
+    deletion loses, in nats. `kinds`: [kinds, seeds] for the question of concentration. `motifs`:
+    by component, those that the winner has and the deletion has not.
+    """
+
+    winner: Design
+    findings: Findings
+    by_task: Mapping[str, Mapping[str, float]]
+    kinds: Mapping[str, Array]
+    reasons: Mapping[str, str]
+    refused: Mapping[tuple[str, str], str]
+    motifs: Mapping[str, tuple[str, ...]]
+
+    def evidence(self) -> list[Evidence]:
+        """Causal rows. A component put into hosts is a row of its own: its sample is hosts."""
+        rows = [
+            Evidence(r.component, "causal", r.loss, r.low, r.high, 1, UNIT)
+            for r in self.findings.removed
+        ]
+        return rows + [
+            Evidence(f"{t.component}, {GRAFTED}", "causal", t.gain, t.low, t.high, t.hosts, UNIT)
+            for t in self.findings.transferred
+        ]
+
+
+def attribute(engineer: Engineer, made: Planned, seeds: int) -> Attributed:
+    """Trains all trials of a plan on the tasks of the protocol's first tier.
+
+    Raises ValueError where the winner fails, or for fewer than three seeds.
+    """
+    if seeds < FEWEST:
+        raise ValueError(f"a deletion is read from {FEWEST} seeds at least, not {seeds}")
+    tier = engineer.protocol.tiers[0]
+    designs = list({d.id: d for d in made.designs.values()}.values())
+    scores = engineer.scores(designs, tier.tasks, range(seeds), tier=TIER, steps=tier.steps)
+    lost = scores.failure(made.designs["winner"].id, tier.tasks)
+    if lost is not None:
+        raise ValueError(f"the winner does not train, {lost.reason}: {lost.said}")
+    sigma = {t: _sigma(scores, made, t) for t in tier.tasks}
+    losses = {label: _losses(scores, d, tier.tasks, sigma) for label, d in made.designs.items()}
+    findings = read(made.plan, losses)
+    reasons = {
+        label: f"{s.reason}: {s.said}"
+        for label in findings.failed
+        if (s := scores.failure(made.designs[label].id, tier.tasks)) is not None
+    }
+    return Attributed(
+        made.winner, findings, _by_task(scores, made, tier.tasks), _by_kind(made, losses), reasons,
+        made.plan.refused, _motifs(made),
+    )  # fmt: skip
+
+
+def _sigma(scores: Scores, made: Planned, task: str) -> float:
+    """Of a paired difference on the task, over all trials but winner and hosts."""
+    rows: list[Array] = []
+    for t in made.plan.trials:
+        if t.role in ("deletion", "graft"):
+            pair = (made.designs[t.label].id, made.designs[t.against].id)
+            row = scores.values(pair[0], task) - scores.values(pair[1], task)
+            if np.isfinite(row).all():
+                rows.append(row)
+    if not rows:
+        return 1.0
+    return max(pooled(np.stack(rows)).sigma, LEAST)
+
+
+def _losses(
+    scores: Scores, design: Design, tasks: Sequence[str], sigma: Mapping[str, float]
+) -> list[float | None]:
+    total = sum((scores.values(design.id, t) / sigma[t] for t in tasks), np.zeros(1)) / len(tasks)
+    return [float(x) if np.isfinite(x) else None for x in total]
+
+
+def _by_task(scores: Scores, made: Planned, tasks: Sequence[str]) -> dict[str, dict[str, float]]:
+    own = {t: scores.values(made.designs["winner"].id, t) for t in tasks}
+    return {
+        trial.component: {
+            t: float((scores.values(made.designs[trial.label].id, t) - own[t]).mean())
+            for t in tasks
+        }
+        for trial in made.plan.trials
+        if trial.role == "deletion"
+    }
+
+
+def _by_kind(made: Planned, losses: Mapping[str, Sequence[float | None]]) -> dict[str, Array]:
+    """What the winner loses without a kind, by seed; without all of it where it has several."""
+    own = np.array(losses["winner"], dtype=float)
+    out: dict[str, Array] = {}
+    for trial in made.plan.trials:
+        if trial.role == "deletion":
+            row = np.array(losses[trial.label], dtype=float) - own
+            if np.isfinite(row).all():
+                # Components of a kind come before all of them at once, which is so the last.
+                out[made.kinds[trial.component]] = row
+    return out
+
+
+def concentrated(found: Sequence[Attributed], seed: int = 0) -> Concentration | None:
+    """Do few kinds of components bring most of the gain of these winners? None without any."""
+    kinds = sorted({k for a in found for k in a.kinds})
+    if not kinds:
+        return None
+    seeds = min(len(row) for a in found for row in a.kinds.values())
+    cube = np.full((len(found), len(kinds), seeds), np.nan)
+    for i, a in enumerate(found):
+        for k, row in a.kinds.items():
+            cube[i, kinds.index(k)] = row[:seeds]
+    return concentration(cube, np.random.default_rng(seed))
+
+
+def pareto_sentence(answer: Concentration | None) -> str:
+    """The question of few components, answered in words."""
+    if answer is None:
+        return "No component could be taken out, so nothing is known of what few of them bring."
+    s = answer.share
+    if not np.isfinite(s.low):
+        spread = f"from {s.clusters} winner{'s' * (s.clusters != 1)}, too few for an interval"
+    else:
+        spread = f"[{s.low:.0%}, {s.high:.0%}]"
+    return (
+        f"The best {answer.top} of {answer.kinds} kinds of components bring {s.value:.0%} of the"
+        f" gain ({spread}): {answer.answer}."
+    )
+
+
+def _motifs(made: Planned) -> dict[str, tuple[str, ...]]:
+    """The motifs that go with each component."""
+    own = counted(made.designs["winner"])
+    out: dict[str, tuple[str, ...]] = {}
+    for trial in made.plan.trials:
+        if trial.role == "deletion":
+            gone = own - counted(made.designs[trial.label])
+            if gone:
+                out[trial.component] = tuple(sorted(gone))
+    return out
+
+
+def counted(design: Design) -> Counter[str]:
+    """The motifs of a design at the width of the hosts."""
+    from asiarch.interface import elaborate
+    from asiarch.ir.flatten import flatten
+    from asiarch.search.analyst.motifs import motifs
+
+    return motifs(flatten(elaborate(design.text, design.op, {"D": 64, **dict(design.sizes)})))

@@ -1,0 +1,60 @@
+"""What a measurement takes, said before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from asiarch.search.protocol import Protocol
+
+SECONDS = {
+    "mqar.small": 6.0, "recall.small": 7.0, "noisy.small": 16.0, "fuzzy.small": 12.0,
+    "update.small": 8.0, "copy.small": 10.0, "compression.small": 5.0, "memorisation.small": 3.0,
+    "parity.small": 4.0, "s3.small": 3.0, "s3.all": 12.0, "s5.small": 15.0, "bytes.small": 8.0,
+}  # fmt: skip
+"""CPU-seconds of a run of each small task: means over the panel on one core of an x86-64 CPU."""
+UNKNOWN = 600.0
+"""Of a task as published, whose runs nobody has timed here."""
+CHECK = 2.0
+"""CPU-seconds of a check with the fast laws."""
+
+
+def runs(protocol: Protocol) -> int:
+    """Training runs of one design on one task."""
+    tried = protocol.select_seeds * len(protocol.learning_rates)
+    return tried + protocol.tiers[0].seeds[-1]
+
+
+def seconds(protocol: Protocol, designs: int, known: Mapping[str, float] | None = None) -> float:
+    """CPU-seconds of a ranking from nothing. `known`: of a run by task, where it was measured."""
+    each = {**SECONDS, **(known or {})}
+    tasks = protocol.tiers[0].tasks
+    share = _share(protocol)
+    return designs * sum(
+        CHECK + runs(protocol) * each.get(task, UNKNOWN) * (1 if task in (known or {}) else share)
+        for task in tasks
+    )
+
+
+def _share(protocol: Protocol) -> float:
+    """Of a task's own steps that are done."""
+    steps = protocol.tiers[0].steps
+    return min(1.0, steps / 300) if steps else 1.0
+
+
+def duration(value: float) -> str:
+    """For people."""
+    if value < 90:
+        return f"{value:.0f} s"
+    return f"{value / 60:.0f} min" if value < 5400 else f"{value / 3600:.1f} h"
+
+
+def said(protocol: Protocol, designs: int, workers: int, known: Mapping[str, float]) -> str:
+    """One sentence: operators, runs, time."""
+    total = seconds(protocol, designs, known)
+    tasks = protocol.tiers[0].tasks
+    count = designs * len(tasks) * runs(protocol)
+    return (
+        f"{designs} operators on {', '.join(tasks)}: {count} runs, about {duration(total)} of CPU"
+        f" time, {duration(total / workers)} with {workers} workers; what the store has is not run"
+        " again"
+    )

@@ -1,0 +1,177 @@
+"""Effects of operators against a bar, by task and over tasks, each with its interval.
+
+One task's effect is in nats of the metric. Over tasks they are added in units of each task's sd of
+one paired difference, since a nat of one task is not a nat of another.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from asiarch.search.engineer import Design
+from asiarch.search.ranking.measure import Measured
+from asiarch.search.stats.paired import composite, intraclass, pooled
+from asiarch.search.stats.shrink import shrink
+from asiarch.search.stats.solved import jeffreys
+from asiarch.search.stats.special import Array, normal_quantile, t_quantile
+
+LEVEL = 0.95
+LEAST = 1e-9
+"""An sd below which seeds make no difference."""
+SHARED, MOST_SHARED = 0.5, 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value with its interval; nan where it was not measured."""
+
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def known(self) -> bool:
+        return math.isfinite(self.value)
+
+    @property
+    def clear(self) -> bool:
+        """Is all of it on one side of zero?"""
+        return self.low > 0 or self.high < 0
+
+
+NONE = Interval()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Baseline less design, positive is better; `shrunk`: the posterior mean with its interval."""
+
+    raw: Interval = NONE
+    shrunk: Interval = NONE
+
+
+UNMEASURED = Effect()
+
+
+@dataclass(slots=True)
+class Effects:
+    """`by`: effects by (id, task); `overall`: by id, in sds, of those with every task. `sigma`: by
+    task. The bar's own effect is 0 without an interval.
+    """
+
+    bar: Design
+    by: dict[tuple[str, str], Effect] = field(default_factory=dict[tuple[str, str], Effect])
+    overall: dict[str, Effect] = field(default_factory=dict[str, Effect])
+    sigma: dict[str, float] = field(default_factory=dict[str, float])
+
+
+def effects(measured: Measured, bar: Design) -> Effects:
+    """Of all designs against the bar. A task that the bar failed on has none."""
+    out = Effects(bar)
+    zero = Effect(Interval(0.0), Interval(0.0))
+    paired: dict[str, dict[str, Array]] = {}
+    for task, designs in measured.designs.items():
+        others = [d.id for d in designs if d.id != bar.id]
+        if not others or len(others) == len(designs):
+            continue
+        values = measured.scores.paired(others, bar.id, task)
+        out.sigma[task] = max(pooled(values).sigma, LEAST)
+        out.by |= {(i, task): e for i, e in zip(others, estimated(values), strict=True)}
+        out.by[bar.id, task] = zero
+        paired[task] = dict(zip(others, values, strict=True))
+    if paired:
+        out.overall = _overall(paired, out.sigma)
+        out.overall[bar.id] = zero
+    return out
+
+
+def _overall(
+    paired: Mapping[str, Mapping[str, Array]], sigma: Mapping[str, float]
+) -> dict[str, Effect]:
+    first, *rest = paired.values()
+    ids = [i for i in first if all(i in other for other in rest)]
+    if not ids:
+        return {}
+    values = composite({t: np.stack([rows[i] for i in ids]) for t, rows in paired.items()}, sigma)
+    return dict(zip(ids, estimated(values), strict=True))
+
+
+def estimated(values: Array) -> list[Effect]:
+    """Of paired differences [N, S] without gaps: by the pooled spread, raw and shrunk by all."""
+    spread = pooled(values)
+    error = max(float(spread.error(values.shape[1])), LEAST)
+    reach = float(t_quantile((1 + LEVEL) / 2, spread.df)) * error
+    means = values.mean(1)
+    low, high, middle = _shrunk(means, reach, _shared(values))
+    return [
+        Effect(
+            Interval(float(m), float(m - reach), float(m + reach)),
+            Interval(float(middle[i]), float(low[i]), float(high[i])),
+        )
+        for i, m in enumerate(means)
+    ]
+
+
+def _shrunk(means: Array, reach: float, shared: float) -> tuple[Array, Array, Array]:
+    """Lower and upper ends and means of posteriors.
+
+    What the bar's own runs add to all differences moves their centre along: shrinking cannot take
+    it out, so each effect is shrunk by the rest of its error, and that part is added after it.
+    """
+    # A prior takes errors for those of a normal: what the sd's own doubt adds is in them.
+    wide = reach / float(normal_quantile((1 + LEVEL) / 2))
+    found = shrink(means, wide * math.sqrt(1 - shared), prior="robust")
+    low, high = found.interval(LEVEL)
+    sd = np.maximum(found.sd, LEAST)
+    wider = np.sqrt(sd**2 + shared * wide**2) / sd
+    return (
+        found.mean + (low - found.mean) * wider,
+        found.mean + (high - found.mean) * wider,
+        found.mean,
+    )
+
+
+def _shared(values: Array) -> float:
+    """The share of differences' variance that the bar's runs are, half of it at least: that much
+    it is where all runs vary alike.
+    """
+    if len(values) < 2 or values.shape[1] < 3:
+        return SHARED
+    return min(max(intraclass(values).value, SHARED), MOST_SHARED)
+
+
+def chance(marks: Sequence[float]) -> Interval:
+    """P(solved) of marks 0 and 1; none where there are none."""
+    known = [m for m in marks if math.isfinite(m)]
+    if not known:
+        return NONE
+    low, high = jeffreys(sum(known), len(known), LEVEL)
+    return Interval(sum(known) / len(known), float(low), float(high))
+
+
+def best(measured: Measured, panel: Sequence[Design]) -> Design:
+    """The bar: the member of the panel with the least mean rank over tasks of its best selection
+    loss. Without selection seeds nothing can be chosen that is not scored too: then the last.
+
+    Raises ValueError where no member has all tasks.
+    """
+    tasks = measured.tasks
+    whole = [d for d in panel if all(d in measured.designs[t] for t in tasks)]
+    if not whole:
+        raise ValueError("no member of the panel could be measured on every task")
+    if not measured.protocol.select_seeds:
+        return whole[-1]
+    ranks = dict.fromkeys((d.id for d in whole), 0)
+    for task in tasks:
+        loss = {d.id: _least(measured.rates[d.id, task].losses) for d in whole}
+        for place, id in enumerate(sorted(loss, key=lambda i: (loss[i], i))):
+            ranks[id] += place
+    return min(whole, key=lambda d: (ranks[d.id], d.id))
+
+
+def _least(losses: Sequence[float]) -> float:
+    return min((x for x in losses if math.isfinite(x)), default=math.inf)
