@@ -46,6 +46,11 @@ class Request:
 class Lab(Protocol):
     """Runs jobs; the same job twice is run once."""
 
+    @property
+    def left(self) -> float | None:
+        """Seconds of wall time that are left; none where there is no cap."""
+        ...
+
     def run(self, requests: Sequence[Request]) -> list[Outcome]:
         """An outcome for each request, in their order. A failure of a design is an outcome.
 
@@ -70,6 +75,7 @@ class FakeLab:
     ran: int = 0
     known: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     asked: list[Request] = field(default_factory=list[Request])
+    left: float | None = None
 
     def run(self, requests: Sequence[Request]) -> list[Outcome]:
         self.asked.extend(requests)

@@ -1,0 +1,164 @@
+"""Search for attention mechanisms: propose, check, train, compare, and say honestly what was found.
+
+The store keeps everything: after Ctrl-C or a crash the same command goes on. Protocol quick only
+screens; claims exist under full. What the budget buys is printed before it is spent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asiarch.commands.support.errors import CommandError
+
+if TYPE_CHECKING:
+    from asiarch.commands.support.searching import Show
+    from asiarch.search.loop import Found, Settings
+    from asiarch.search.loop.session import Session
+
+SUMMARY = "search for attention mechanisms"
+STORE = Path("runs/search.db")
+BUDGET = 15 * 60.0
+UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+GOAL = 0.03
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--budget", type=seconds, metavar="TIME",
+        help="wall time of the run in all: 15m, 3h (15m; none with --candidates)")  # fmt: skip
+    add("--candidates", type=int, metavar="N", help="end after N: reproducible, unlike --budget")
+    add("--protocol", choices=("quick", "full"), default="quick", help="quick screens only (quick)")
+    add("--researcher", choices=("grammar",), default="grammar", help="who proposes (grammar)")
+    add(
+        "--arm", default="full", metavar="NAME", help="full, or a control: null, random, ... (full)"
+    )
+    add("--store", type=Path, default=STORE, metavar="FILE", help=f"what is kept ({STORE})")
+    add("--seed", type=int, default=0, metavar="N", help="of everything (0)")
+    add("--workers", type=int, metavar="N", help="processes that train (one a core)")
+    add(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        help="for specs and report (beside the store)",
+    )
+
+
+def seconds(text: str) -> float:
+    """A duration such as 90, 90s, 15m, 1.5h."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip())
+    if found is None or found[2] not in UNITS or float(found[1]) <= 0:
+        raise argparse.ArgumentTypeError(f"a time is written as 90s, 15m or 3h, not {text!r}")
+    return float(found[1]) * UNITS[found[2]]
+
+
+@dataclass(slots=True)
+class _Shown:
+    """Passes on what a lab tells to what shows it: one of them is made first."""
+
+    show: Show | None = None
+
+    def batch(self, done: int, total: int) -> None:
+        if self.show is not None:
+            self.show.batch(done, total)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        from asiarch.search.executor import ExecutorError
+        from asiarch.search.lab import LabError
+        from asiarch.search.loop.session import session
+        from asiarch.search.stats.special import MissingLibrary
+        from asiarch.search.store import StoreError
+    except ImportError as error:
+        raise CommandError(
+            f"search needs {error.name}: pip install 'asiarch[torch,search]'"
+        ) from None
+    settings = _settings(arguments)
+    budget = arguments.budget
+    if budget is None and settings.candidates is None:
+        budget = BUDGET
+    shown = _Shown()
+    try:
+        with session(arguments.store, settings, budget, seen=shown.batch) as opened:
+            return _search(arguments, opened, shown)
+    except KeyboardInterrupt:
+        print(f"\nstopped, nothing is lost; to go on:\n  {_again()}", file=sys.stderr)
+        return 130
+    except (StoreError, ExecutorError, LabError, MissingLibrary, ValueError) as error:
+        raise CommandError(str(error)) from None
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    from asiarch.search.loop import ARMS, Settings
+    from asiarch.search.loop.session import cores
+    from asiarch.search.protocol import PRESETS
+
+    if arguments.arm not in ARMS:
+        raise CommandError(f"there is no arm `{arguments.arm}`; there are {', '.join(ARMS)}")
+    for name in ("candidates", "workers"):
+        if (given := getattr(arguments, name)) is not None and given < 1:
+            raise CommandError(f"--{name} must be at least 1, not {given}")
+    protocol = PRESETS[arguments.protocol]
+    return Settings(
+        protocol, ARMS[arguments.arm], arguments.seed,
+        f"{protocol.name}-{arguments.arm}-{arguments.seed}", arguments.candidates,
+        arguments.workers or cores(),
+    )  # fmt: skip
+
+
+def _search(arguments: argparse.Namespace, opened: Session, shown: _Shown) -> int:
+    from asiarch.commands.support.searching import choose
+
+    show = shown.show = choose(lambda: opened.lab.left)
+    try:
+        settings = opened.settings
+        show.note(
+            f"run {settings.run} in {arguments.store}, protocol {settings.protocol.name}"
+            f" {settings.protocol.hash[:12]}, {settings.workers} workers"
+        )
+        found = opened.search(show)
+    finally:
+        show.close()
+    _written(arguments, opened, found)
+    return 0
+
+
+def _written(arguments: argparse.Namespace, opened: Session, found: Found) -> None:
+    from asiarch.commands.support.files import write
+    from asiarch.commands.support.searching import summary
+    from asiarch.search.loop.specs import save_specs
+    from asiarch.search.report.collect import collect
+    from asiarch.search.report.page import page
+
+    for line in summary(found):
+        print(line)
+    folder: Path = arguments.output or arguments.store.parent / opened.settings.run
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "archive.json").write_text(found.archive() + "\n", encoding="utf-8")
+    for path in save_specs(found, folder):
+        print(path)
+    spent = opened.spent()
+    data = collect(opened.store, opened.settings.run, title=opened.settings.run, command=_again())
+    report = folder / "report.html"
+    write(str(report), page(data))
+    print(report)
+    if spent.jobs:
+        hours = spent.jobs / 3600
+        count = 0 if found.history is None else found.history.candidates
+        print(
+            f"bookkeeping took {spent.share:.1%} of the CPU time of the jobs"
+            f" ({spent.bookkeeping:.1f} of {spent.jobs:.0f} s; goal {GOAL:.0%});"
+            f" {count / hours:.0f} candidates per CPU-hour"
+        )
+
+
+def _again() -> str:
+    """The command that goes on with the run: the one that was given."""
+    return shlex.join(["asiarch", *sys.argv[1:]])

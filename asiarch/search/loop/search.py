@@ -1,0 +1,337 @@
+"""The search: a program over memoised jobs.
+
+It is a function of the protocol, the master seed, the run's name, the arm and the number of
+candidates: rounds of a fixed size are decided from what was known when the round began, and every
+number comes from a job. So it does not matter how many workers run the jobs, and to go on after a
+crash is to run the program again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from asiarch.search.archive import Bandit, Draw, fill, improvement, snapshot
+from asiarch.search.archive.rounds import Round
+from asiarch.search.engineer import (
+    Design,
+    Engineer,
+    Raced,
+    Verdict,
+    Yardstick,
+    further,
+    measure_panel,
+    race,
+)
+from asiarch.search.engineer.design import SIZES
+from asiarch.search.job import Json
+from asiarch.search.lab import Lab, OutOfBudget
+from asiarch.search.loop import plan as plans
+from asiarch.search.loop.arms import ARMS, Arm, Asked
+from asiarch.search.loop.finish import Finish
+from asiarch.search.loop.history import History, Member
+from asiarch.search.loop.panel import Known, known, panel, sources
+from asiarch.search.loop.record import ACCEPTED, PANEL, Noted, Record, facts_of
+from asiarch.search.loop.screening import Fresh, Screening
+from asiarch.search.loop.watch import Leader, Silent, Standing, Watch
+from asiarch.search.protocol import Protocol, Tier
+from asiarch.search.researcher import Workshop
+from asiarch.search.screen import Screen
+from asiarch.search.stats.race import seeds_due
+
+ROUND = 6
+"""Slots of a round: enough runs to keep a machine busy, few enough to learn from the last ones."""
+BARREN = 20
+"""Rounds without anything new after which there is nothing to be found here."""
+MOST_WORK = 4.0
+"""FLOPs per token of a candidate over the bar's, at most."""
+MOST_SEEDS = 16
+"""Of a parent, however often it is one."""
+PROPOSING = 0.02
+"""What a proposal costs the bandit beside its training, in the bar's training on the first look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`candidates`: how many distinct ones may be measured; None: as many as the lab lets."""
+
+    protocol: Protocol
+    arm: Arm = ARMS["full"]
+    master: int = 0
+    run: str = "search"
+    candidates: int | None = None
+    workers: int = 1
+
+
+@dataclass(slots=True)
+class Found:
+    """What came of a search. `ended`: why it stopped; `yardstick` is None where the panel was not
+    measured in time.
+    """
+
+    settings: Settings
+    ended: str = ""
+    history: History | None = None
+    yardstick: Yardstick | None = None
+    promoted: list[Raced] = field(default_factory=list[Raced])
+    later: list[Raced] = field(default_factory=list[Raced])
+    verdicts: list[Verdict] = field(default_factory=list[Verdict])
+    bandit: Bandit = field(default_factory=Bandit)
+    rounds: int = 0
+
+    def archive(self) -> str:
+        """The archive as JSON, with everything that decided it: equal searches give equal bytes."""
+        if self.history is None:
+            return "{}"
+        made: dict[str, Json] = {
+            "niches": self.history.archive().as_json(),
+            "members": [
+                [m.number, m.design.id, m.effect, m.error, m.n, m.verdict]
+                for m in self.history.members.values()
+            ],
+            "arms": self.bandit.as_json(),
+            "verdicts": [[v.design.id, v.confirmed, v.evidence] for v in self.verdicts],
+        }
+        return json.dumps(made, sort_keys=True, indent=1)
+
+
+class Search:
+    """One run; `result()` runs it to its end."""
+
+    def __init__(
+        self, settings: Settings, lab: Lab, record: Record, watch: Watch | None = None
+    ) -> None:
+        self.settings = settings
+        self.lab, self.record = lab, record
+        self.watch: Watch = watch or Silent()
+        protocol = settings.protocol
+        self.tier: Tier = protocol.tiers[0]
+        self.engineer = Engineer(lab, protocol, settings.master, settings.run)
+        self.workshop = Workshop()
+        self.screen = Screen(
+            sizes=SIZES, checker=self.workshop.checker, identifier=self.workshop.identifier
+        )
+        self.found = Found(settings)
+        self.stage = ""
+
+    def result(self) -> Found:
+        """Runs until the candidates or the lab's budget are used up, then judges what was promoted.
+
+        Raises LabError, and ValueError for a panel that cannot be measured.
+        """
+        try:
+            self._begin()
+            self._rounds()
+        except OutOfBudget as out:
+            self.found.ended = str(out)
+        try:
+            self._finish()
+        except OutOfBudget as out:
+            self.found.ended = f"{self.found.ended}; nothing was confirmed: {out}"
+        self.tell("done")
+        return self.found
+
+    def _finish(self) -> None:
+        found = self.found
+        if found.history is None or found.yardstick is None:
+            return
+        finish = Finish(
+            self.engineer, self.record, self.watch, self.tell, found.yardstick, found.later,
+            found.verdicts,
+        )  # fmt: skip
+        finish.run(found.promoted, [m.design for m in found.history.found()])
+
+    # ---- the panel -----------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self.tell("panel")
+        designs = panel(self.settings.protocol.panel, self.workshop)
+        looked = {d.id: known(d, self.workshop, self.screen.bounds) for d in designs}
+        with self.record.together():
+            for number, design in enumerate(designs):
+                self.record.candidate(design, facts_of(looked[design.id].niche, {}))
+                self.record.proposed(
+                    Noted(number, PANEL, design.text, design.op, ACCEPTED, design.id,
+                          label=design.name)
+                )  # fmt: skip
+                self.screen.seen[design.id] = design.name
+        self._plan(designs[0])
+        yardstick = self.found.yardstick = measure_panel(self.engineer, designs, self.tier)
+        self.record.event("bar", yardstick.bar.id, {"name": yardstick.bar.name})
+        for name, why in yardstick.left_out:
+            self.watch.note(f"left out of the panel: {name}: {why}")
+        self.watch.note(
+            f"the bar is {yardstick.bar.name}; the sd of a paired difference is "
+            + ", ".join(f"{s:.3g} on {task}" for task, s in yardstick.sigma.items())
+        )
+        self.found.history = self._first(yardstick, designs, looked)
+
+    def _plan(self, first: Design) -> None:
+        """Measures the first job, then says what the budget buys."""
+        tier, protocol = self.tier, self.settings.protocol
+        tasks = {t for each in protocol.tiers for t in each.tasks} | set(protocol.claim_tasks)
+        self.engineer.calibrate(first, sorted(tasks))
+        seeds = range(tier.seeds[-1])
+        self.engineer.scores([first], tier.tasks[:1], seeds, tier=tier.name, steps=tier.steps)
+        made = plans.plan(protocol, self.engineer.cost, self.settings.workers)
+        self.watch.note(made.said(self.lab.left, self.settings.candidates))
+
+    def _first(
+        self, yardstick: Yardstick, designs: Sequence[Design], looked: dict[str, Known]
+    ) -> History:
+        history = History(yardstick.bar.id, yardstick.spread.sigma)
+        checks = self.engineer.checks(yardstick.panel, self.tier.tasks[0])
+        effects = yardstick.effects(yardstick.scores, [d.id for d in yardstick.panel])
+        seeds = effects.shape[1]
+        places = {d.id: n for n, d in enumerate(designs)}
+        for design, row, check in zip(yardstick.panel, effects, checks, strict=True):
+            history.members[design.id] = Member(
+                design, places[design.id], looked[design.id].niche, float(row.mean()),
+                float(yardstick.spread.error(seeds)), seeds, seeds, PANEL,
+                number(check.values.get("flops_per_token")),
+                number(check.values.get("state_floats")),
+                panel=True, parent=not looked[design.id].refused,
+            )  # fmt: skip
+        return history
+
+    # ---- rounds --------------------------------------------------------------------------------
+
+    def _rounds(self) -> None:
+        found, settings = self.found, self.settings
+        history, yardstick = found.history, found.yardstick
+        assert history is not None
+        assert yardstick is not None
+        asked = Asked(settings.arm, yardstick.bar, self.workshop)
+        proposers = asked.proposers()
+        found.bandit = Bandit.over(proposers)
+        library = sources()
+        screening = Screening(
+            self.record, self.engineer, self.screen, self.workshop, settings.arm.screened,
+            self.tier.tasks[0], MOST_WORK * history.members[yardstick.bar.id].flops_per_token,
+            {s.id: s for s in library},
+        )  # fmt: skip
+        barren = 0
+        while barren < BARREN:
+            left = None if settings.candidates is None else settings.candidates - history.candidates
+            if left is not None and left <= 0:
+                found.ended = f"{settings.candidates} candidates were measured"
+                return
+            self._keep_enough()
+            self.tell("proposing")
+            view = snapshot(history.archive(), library, self.screen.seen)
+            seen = settings.arm.view(view, history.elites())
+            draw = Draw(settings.master, settings.run, found.rounds, seen, found.bandit, proposers)
+            made = fill(draw, ROUND if left is None else min(ROUND, left))
+            before = history.candidates
+            first = len(settings.protocol.panel) + found.rounds * ROUND
+            self._round(made, screening, history, yardstick, first)
+            barren = barren + 1 if history.candidates == before else 0
+            found.rounds += 1
+        found.ended = f"{BARREN} rounds brought nothing new"
+
+    def _keep_enough(self) -> None:
+        """Raises OutOfBudget where another candidate would cost the confirmation of what passed."""
+        left = self.lab.left
+        if left is None:
+            return
+        protocol, cost = self.settings.protocol, self.engineer.cost
+        needed = plans.finish(protocol, cost, len(self.found.promoted))
+        needed += plans.candidate(protocol, self.tier, cost)
+        if needed / self.settings.workers > left:
+            raise OutOfBudget(f"the time is used up: {left:.0f} s are left")
+
+    def _round(
+        self, made: Round, screening: Screening, history: History, yardstick: Yardstick, first: int
+    ) -> None:
+        sifted = screening.sift(made, history, first)
+        fresh = sifted.fresh
+        self.tell("racing")
+        raced = race(
+            self.engineer, yardstick, [f.design for f in fresh], self.tier, history.crowd()
+        )
+        for new, result in zip(fresh, raced, strict=True):
+            self._took_part(new, result, history)
+        self.tell("further seeds")
+        for id in dict.fromkeys(p for f in fresh for p in f.parents):
+            self._used(id, history, yardstick)
+        self._pay(fresh, raced, history, yardstick)
+        for arm in sifted.refused:
+            self.found.bandit.reward(arm, 0.0, PROPOSING)
+
+    def _took_part(self, new: Fresh, result: Raced, history: History) -> None:
+        for id in new.parents:
+            history.uses[id] += 1
+        if not result.known:
+            history.failed.append(result)
+            return
+        if result.verdict == "promoted":
+            self.found.promoted.append(result)
+        history.members[new.design.id] = Member(
+            new.design, new.number, new.niche, result.effect, result.error, result.n, result.n,
+            result.verdict, new.flops_per_token, new.state_floats, parents=new.parents,
+        )  # fmt: skip
+
+    def _used(self, id: str, history: History, yardstick: Yardstick) -> None:
+        """A parent that was used often gets further seeds, so that a lucky one regresses."""
+        member = history.members.get(id)
+        if member is None or id == history.bar:
+            return
+        due = min(seeds_due(history.uses[id], member.first), MOST_SEEDS)
+        if due > member.n:
+            effect, error = further(self.engineer, yardstick, member.design, self.tier, due)
+            if effect == effect:
+                history.members[id] = member.with_seeds(effect, error, due)
+            else:
+                # It fails on a seed: it has no effect any more, and no children.
+                del history.members[id]
+                history.failed.append(Raced(member.design, "failed", due, reason="nan"))
+
+    def _pay(
+        self, fresh: Sequence[Fresh], raced: Sequence[Raced], history: History,
+        yardstick: Yardstick,
+    ) -> None:  # fmt: skip
+        """Rewards the arms: the chance that the child is better than its parent, by its cost."""
+        known_ones = history.posteriors()
+        unit = self._unit(yardstick)
+        for new, result in zip(fresh, raced, strict=True):
+            own = known_ones.get(new.design.id)
+            parent = known_ones.get(next(iter(new.parents), ""), known_ones[history.bar])
+            won = improvement((own.mean, own.sd), (parent.mean, parent.sd)) if own else 0.0
+            self.found.bandit.reward(new.operator, won, PROPOSING + result.flops / unit)
+
+    def _unit(self, yardstick: Yardstick) -> float:
+        """FLOPs of the bar on the first look."""
+        rows = (yardstick.scores.rows[yardstick.bar.id, task] for task in self.tier.tasks)
+        flops = sum(s.flops for row in rows for s in row[: self.tier.seeds[0]])
+        return flops or 1.0
+
+    # ---- telling -------------------------------------------------------------------------------
+
+    def tell(self, stage: str) -> None:
+        """Where the search stands."""
+        self.stage = stage
+        found, history = self.found, self.found.history
+        if history is None:
+            self.watch.stands(Standing(stage, limit=self.settings.candidates))
+            return
+        leaders = tuple(Leader(name_of(m), p.mean, p.low, p.high, m.n) for m, p in history.best(3))
+        self.watch.stands(
+            Standing(
+                stage, found.rounds, history.proposed, history.candidates,
+                self.settings.candidates, dict(history.rejected), len(history.failed),
+                len(history.found()), len(found.promoted),
+                sum(v.confirmed for v in found.verdicts),
+                len({m.niche for m in history.members.values()}), leaders,
+            )
+        )  # fmt: skip
+
+
+def name_of(member: Member) -> str:
+    """A candidate for people: number and the start of its id."""
+    return f"#{member.number} {member.design.id[:8]}"
+
+
+def number(value: object) -> float:
+    """A number of JSON; 0 for what is none."""
+    return float(value) if isinstance(value, int | float) else 0.0

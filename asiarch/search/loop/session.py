@@ -1,0 +1,96 @@
+"""A search over a store on this machine: run, budgets, workers and record in one place."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from asiarch import __version__
+from asiarch.search.engineer import KINDS
+from asiarch.search.executor import LocalProcesses
+from asiarch.search.lab import WALL, StoreLab
+from asiarch.search.loop.record import StoreRecord, machine
+from asiarch.search.loop.search import Found, Search, Settings
+from asiarch.search.loop.watch import Watch
+from asiarch.search.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """CPU-seconds: of jobs, and of the process that decides; `flops` are counted ones of jobs."""
+
+    jobs: float
+    bookkeeping: float
+    flops: float
+
+    @property
+    def share(self) -> float:
+        """Bookkeeping over what the jobs used."""
+        return self.bookkeeping / self.jobs if self.jobs else 0.0
+
+
+@dataclass(slots=True)
+class Session:
+    """An open run. `lab` says what is left of its time."""
+
+    store: Store
+    settings: Settings
+    lab: StoreLab
+    began: float
+    before: float
+
+    def search(self, watch: Watch | None = None) -> Found:
+        """Runs the search to its end. Ctrl-C gives what runs back to the queue first."""
+        record = StoreRecord(self.store, self.settings.run)
+        record.event("machine", self.settings.run, machine(self.settings.workers))
+        try:
+            return Search(self.settings, self.lab, record, watch).result()
+        finally:
+            self.lab.settle()
+
+    def spent(self) -> Spent:
+        """In this session, by this process and its children's jobs."""
+        budgets = self.store.budgets.of(self.settings.run)
+        jobs = budgets["cpu_seconds"].spent if "cpu_seconds" in budgets else 0.0
+        flops = budgets["flops"].spent if "flops" in budgets else 0.0
+        return Spent(jobs - self.before, time.process_time() - self.began, flops)
+
+
+@contextmanager
+def session(
+    path: Path,
+    settings: Settings,
+    budget: float | None = None,
+    seen: Callable[[int, int], None] | None = None,
+) -> Generator[Session]:
+    """Begins a run in a store, or goes on with it. `budget`: seconds of wall time in all.
+
+    Raises StoreError: Conflict when the run was begun otherwise, or has used more than that.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    began = time.process_time()
+    protocol = settings.protocol
+    with (
+        Store(path) as store,
+        LocalProcesses(KINDS, slots=settings.workers) as executor,
+    ):
+        store.runs.begin(
+            settings.run, protocol.to_json(), master=settings.master, arm=settings.arm.name,
+            code=__version__,
+        )  # fmt: skip
+        store.budgets.cap(settings.run, WALL, budget)
+        store.budgets.cap(settings.run, "candidates", settings.candidates)
+        spent = store.budgets.of(settings.run).get("cpu_seconds")
+        lab = StoreLab(store, settings.run, executor, seen=seen)
+        yield Session(store, settings, lab, began, spent.spent if spent else 0.0)
+
+
+def cores() -> int:
+    """Cores that this process may use: one worker for each is the fastest on a CPU."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
