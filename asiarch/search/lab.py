@@ -60,7 +60,7 @@ class Lab(Protocol):
 
 
 Seen = Callable[[int, int], None]
-"""Called while a batch runs: jobs of it that are done, and all of it."""
+"""Called often while a batch runs: jobs of it that are done, and all of it."""
 
 
 @dataclass(slots=True)
@@ -200,9 +200,8 @@ class StoreLab:
                     raise OutOfBudget("the time is used up; what was running is queued again")
                 worker.step()
                 worker.wait(POLL)
-                before = len(missing)
                 self._read(missing)
-                if self.seen is not None and len(missing) != before:
+                if self.seen is not None:
                     self.seen(total - len(missing), total)
         finally:
             worker.stop()

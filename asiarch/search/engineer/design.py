@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from asiarch.language.ast import Definition
 from asiarch.language.parser import parse
@@ -33,6 +34,7 @@ class Design:
         return replace(self, id=id, name=name, op=op, text=self.text[:start] + op + self.text[end:])
 
 
+@lru_cache(maxsize=512)
 def sizes_of(text: str, op: str) -> tuple[tuple[str, int], ...] | None:
     """Numbers for the axes of a header that `SIZES` has; None where another one has no default."""
     sizes: list[tuple[str, int]] = []

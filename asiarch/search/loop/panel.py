@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from asiarch.search.archive import Niche, niche
 from asiarch.search.engineer import Design, of_library, sizes_of
@@ -45,6 +46,7 @@ def panel(names: Sequence[str], workshop: Workshop) -> list[Design]:
     return made
 
 
+@cache
 def sources() -> tuple[Source, ...]:
     """The literature at the sizes of the hosts; what has other open axes is left out."""
     found = ((s, sizes_of(s.text, s.op)) for s in literature())

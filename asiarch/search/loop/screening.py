@@ -53,14 +53,18 @@ class Screening:
     library: Mapping[str, Source]
     _ids: dict[str, str] = field(default_factory=dict[str, str])
 
-    def sift(self, made: Round, history: History, first: int) -> Sifted:
-        """The slots that may be trained; the others are noted with their reason. `first`: the
-        number of the round's first slot.
+    def sift(self, made: Round, history: History, first: int, room: int | None = None) -> Sifted:
+        """The slots that may be trained; the others are noted with their reason.
+
+        first: the number of the round's first slot. room: candidates that may still be measured;
+        slots after them are left for whoever goes on with a larger number.
         """
         passed: list[tuple[Slot, Noted, Verdict]] = []
         refused: list[str] = []
         with self.record.together():
             for slot in made.filled:
+                if room is not None and len(passed) >= room:
+                    break
                 if slot.proposal is None:
                     history.rejected["T0a", "no proposal"] += 1
                     refused.append(slot.arm)

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from asiarch.search.archive import Bandit, Draw, fill, improvement, snapshot
-from asiarch.search.archive.rounds import Round
 from asiarch.search.engineer import (
     Design,
     Engineer,
@@ -33,7 +32,7 @@ from asiarch.search.loop.finish import Finish
 from asiarch.search.loop.history import History, Member
 from asiarch.search.loop.panel import Known, known, panel, sources
 from asiarch.search.loop.record import ACCEPTED, PANEL, Noted, Record, facts_of
-from asiarch.search.loop.screening import Fresh, Screening
+from asiarch.search.loop.screening import Fresh, Screening, Sifted
 from asiarch.search.loop.watch import Leader, Silent, Standing, Watch
 from asiarch.search.protocol import Protocol, Tier
 from asiarch.search.researcher import Workshop
@@ -222,10 +221,10 @@ class Search:
             view = snapshot(history.archive(), library, self.screen.seen)
             seen = settings.arm.view(view, history.elites())
             draw = Draw(settings.master, settings.run, found.rounds, seen, found.bandit, proposers)
-            made = fill(draw, ROUND if left is None else min(ROUND, left))
             before = history.candidates
             first = len(settings.protocol.panel) + found.rounds * ROUND
-            self._round(made, screening, history, yardstick, first)
+            sifted = screening.sift(fill(draw, ROUND), history, first, left)
+            self._round(sifted, history, yardstick)
             barren = barren + 1 if history.candidates == before else 0
             found.rounds += 1
         found.ended = f"{BARREN} rounds brought nothing new"
@@ -241,10 +240,7 @@ class Search:
         if needed / self.settings.workers > left:
             raise OutOfBudget(f"the time is used up: {left:.0f} s are left")
 
-    def _round(
-        self, made: Round, screening: Screening, history: History, yardstick: Yardstick, first: int
-    ) -> None:
-        sifted = screening.sift(made, history, first)
+    def _round(self, sifted: Sifted, history: History, yardstick: Yardstick) -> None:
         fresh = sifted.fresh
         self.tell("racing")
         raced = race(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from asiarch import __version__
 from asiarch.search.engineer import KINDS
-from asiarch.search.executor import LocalProcesses
+from asiarch.search.executor import Kind, LocalProcesses
 from asiarch.search.lab import WALL, StoreLab
 from asiarch.search.loop.record import StoreRecord, machine
 from asiarch.search.loop.search import Found, Search, Settings
@@ -66,6 +66,7 @@ def session(
     settings: Settings,
     budget: float | None = None,
     seen: Callable[[int, int], None] | None = None,
+    kinds: Mapping[str, Kind] = KINDS,
 ) -> Generator[Session]:
     """Begins a run in a store, or goes on with it. `budget`: seconds of wall time in all.
 
@@ -76,7 +77,7 @@ def session(
     protocol = settings.protocol
     with (
         Store(path) as store,
-        LocalProcesses(KINDS, slots=settings.workers) as executor,
+        LocalProcesses(kinds, slots=settings.workers) as executor,
     ):
         store.runs.begin(
             settings.run, protocol.to_json(), master=settings.master, arm=settings.arm.name,
