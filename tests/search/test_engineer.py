@@ -224,3 +224,27 @@ def test_planted_another_budget_for_the_candidate_is_seen() -> None:
     made.setting = replace(made.setting, parameters={})
     made.scores([design("new", "fresh")], TASKS, range(3))
     assert unfair(lab.asked) == ["other seeds, budgets or steps"]
+
+
+def flattery() -> float:
+    """The mean effect that confirmation gives the best of ten copies."""
+    copies = [design(f"copy {n}", f"copy{n}") for n in range(10)]
+    effects: list[float] = []
+    for master in range(12):
+        made = Engineer(FakeLab(World()), TINY, master, "run")
+        yardstick = measure_panel(made, PANEL, TINY.tiers[0])
+        raced = race(made, yardstick, copies, replace(TINY.tiers[0], seeds=(8,)))
+        best = max(raced, key=lambda r: r.effect)
+        effects += [v.effect for v in confirmed(made, yardstick, [best.design])]
+    return float(np.mean(effects))
+
+
+def test_planted_confirmation_on_the_seeds_that_selected_flatters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    honest = flattery()
+    own = Engineer.seed
+    monkeypatch.setattr(
+        Engineer, "seed", lambda self, role, k: own(self, "train" if role == "confirm" else role, k)
+    )
+    assert abs(honest) < 0.2 < flattery()
