@@ -60,7 +60,7 @@ def _state(d: Draw, axes: Axes, stem: str = "S") -> str:
     name = d.fresh(stem)
     start = ""
     if d.chance(0.2):
-        start = " = " + d.some(["1", "0.5", d.param(d.subset(axes)).text])
+        start = " = " + d.some(["1", "0.5", *[d.param(d.subset(axes)).text] * 2])
     d.write(f"state {name}[{', '.join(axes)}]{start}")
     d.states.append(Term(name, axes, named=True))
     return name

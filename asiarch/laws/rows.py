@@ -266,7 +266,36 @@ def _packed_states(
                     f"that of the document alone by {error.difference:.3g}"
                 )
                 return fails("packing", Witness(text, None, None, number, error.difference))
-    return holds("packing", f"{said}, states too", worst)
+    return _going_on(subject, documents, borders, tolerance, holds("packing", said, worst))
+
+
+def _going_on(
+    subject: Subject,
+    documents: Streams,
+    borders: Sequence[int],
+    tolerance: float,
+    held: Verdict,
+) -> Verdict:
+    """A second packed row that goes on from the states of a first one equals one whole row."""
+    whole = subject.outputs(documents, cu_seqlens=torch.tensor(borders))
+    middle = [start + (end - start) // 2 for start, end in pairwise(borders)]
+    state, row = None, "first"
+    for row, starts, ends in (("first", borders, middle), ("second", middle, borders[1:])):
+        tokens = [t for s, e in zip(starts, ends, strict=False) for t in range(s, e)]
+        lengths = [e - s for s, e in zip(starts, ends, strict=False)]
+        cuts_of = torch.tensor(list(accumulate(lengths, initial=0)))
+        part = [x[:, tokens] for x in documents]
+        out, state = subject.stream(part, state, cu_seqlens=cuts_of)
+        error = _worst(out, [x[:, tokens] for x in whole], tolerance)
+        if error.ratio > 1:
+            number = bisect_right(borders, tokens[error.token]) - 1
+            text = (
+                f"documents cut in halves and packed twice: the {row} row differs at token "
+                f"{tokens[error.token]}, of document {number}, by {error.difference:.3g}"
+            )
+            witness = Witness(text, None, tokens[error.token], number, error.difference)
+            return fails("packing", witness, ratio=error.ratio)
+    return holds("packing", f"{held.detail}, states too, and in two rows", held.ratio)
 
 
 def _as_long_as(alone: Tensor, packed: Tensor) -> Tensor:

@@ -59,13 +59,20 @@ class Mixer(nn.Module):
         q, k, v, log_decay = self.projections(x)
         sums = log_decay.cumsum(1)
         out = self.mix(q, k, v, sums, doc)
-        if state is not None:
+        before = F.pad(sums[0], (1, 0))[borders]  # of each packed document
+        if state is not None and cu_seqlens is None:
             out = out + torch.exp(sums)[..., None] * (q @ state["S"])
+        elif state is not None:
+            since = torch.exp(sums - before[doc])[..., None]
+            out = out + since * torch.einsum("bti,tij->btj", q, state["S"][doc])
         if not return_state:
             return out
         if cu_seqlens is None:
             return out, {"S": self.last_state(k, v, sums, state)}
-        return out, {"S": self.packed_states(k, v, sums, borders, doc)}
+        after = self.packed_states(k, v, sums, borders, doc)
+        if state is not None:
+            after = after + torch.exp(before.diff())[:, None, None] * state["S"]
+        return out, {"S": after}
 
     def mix(self, *inputs: Tensor) -> Tensor:
         if not torch.is_grad_enabled():
@@ -153,6 +160,19 @@ class ReadsBeforeWriting(Mixer):
         _, after = super().step(x, state)
         q = self.query(x)
         return (q[:, None] @ state["S"])[:, 0], after
+
+
+class PackedRowsStartFromTheFirstState(Mixer):
+    def forward(
+        self,
+        x: Tensor,
+        state: dict[str, Tensor] | None = None,
+        cu_seqlens: Tensor | None = None,
+        return_state: bool = False,
+    ) -> Any:
+        if state is not None and cu_seqlens is not None:
+            state = {"S": state["S"][:1].expand_as(state["S"])}
+        return super().forward(x, state, cu_seqlens, return_state)
 
 
 class PackedStateOfTheWhole(Mixer):
@@ -247,6 +267,7 @@ def test_the_causal_module_obeys_every_law() -> None:
         (LosesState(), {"streaming"}, "in parts that start at tokens"),
         (ReadsBeforeWriting(), {"stepping"}, "step from token 0 on differs from forward at"),
         (PackedStateOfTheWhole(), {"packing"}, "the state after packed document"),
+        (PackedRowsStartFromTheFirstState(), {"packing"}, "packed twice: the second row differs"),
         (Layer(lambda x: x - x.mean(1, keepdim=True)), {"prefix", "length", "gradient"}, "token 0"),
         (Convolution(1, 1), {"prefix", "length", "gradient"}, "changing token 1 changed the"),
         (Layer(chunk_maximum), {"prefix", "length", "gradient"}, "changed the output at token 0"),
