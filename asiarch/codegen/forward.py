@@ -114,6 +114,20 @@ class ForwardWriter(ABC):
                 return fused_text(self.expr, call)
         raise Unsupported(f"the {self.say.name} backend has no spelling of `{node.op}`")
 
+    def doc(self) -> list[str]:
+        """The docstring: streams, results and sizes."""
+        flat = self.plan.function
+        streams = ", ".join(
+            f"{self.expr.names[i].text} [{', '.join(['batch', 'time', *i.type.axes])}]"
+            for i in flat.inputs
+            if i.type.stream
+        )
+        results = "; ".join(f"[{', '.join(['batch', 'time', *o.type.axes])}]" for o in flat.outputs)
+        sizes = ", ".join(f"{a} = {s}" for a, s in flat.header.items() if s.integer is not None)
+        text = f'"""{flat.name}: {streams} -> {results}'
+        whole = f'{text}; {sizes}."""' if sizes else f'{text}."""'
+        return [whole] if len(whole) <= 96 else [f"{text}.", "", f"{sizes}.", '"""']
+
     # -- forward ---------------------------------------------------------------------------------
 
     def body(self) -> tuple[list[str], str]:

@@ -1,25 +1,27 @@
-"""One plan as jax functions over a dict of parameters: forward, initial values, initial state."""
+"""One plan as jax functions over a dict of parameters: forward, step, initial state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from asiarch.codegen.attend import reach
-from asiarch.codegen.expressions import Expressions
 from asiarch.codegen.forward import ForwardWriter
+from asiarch.codegen.jax_initial import bodies_of, parts_with_parameters, print_init
 from asiarch.codegen.lookahead import looks_ahead
-from asiarch.codegen.plan import Part, Unsupported, has_params
-from asiarch.codegen.spelling import Text, tuple_of
+from asiarch.codegen.plan import Unsupported
+from asiarch.codegen.spelling import tuple_of
 from asiarch.codegen.torch_members import runs
-from asiarch.codegen.writer import Writer, wrapped
-from asiarch.ir.function import Function, ParamInfo
+from asiarch.codegen.writer import wrapped
+from asiarch.ir.function import Function
 from asiarch.ir.node import Node, topological
 
 TAKEN = frozenset({"params", "segment_ids", "training", "batch", "dtype", "keys", "key", "given",
                    "start", "last", "before", "wide", "layer", "number", "jnp", "jax", "lax",
                    "Array", "Params", "Training", "apply", "init", "step", "initial_state",
                    "within", "under", "expand", "flatten", "unflatten"})  # fmt: skip
+
+
+FUNCTIONS = ("apply", "init", "state_of")
 
 
 def grows(function: Function) -> bool:
@@ -29,9 +31,6 @@ def grows(function: Function) -> bool:
     return any(low is None or early for low, early in reached) or any(
         grows(f) for _, f in function.children()
     )
-
-
-FUNCTIONS = ("apply", "init", "state_of")
 
 
 def trains(function: Function) -> bool:
@@ -56,7 +55,7 @@ class FunctionWriter(ForwardWriter):
 
     def __post_init__(self) -> None:
         self.names.taken.update(TAKEN)
-        bodies = [f for node in self.plan.function.parts for f in _bodies(node)]
+        bodies = [f for node in self.plan.function.parts for f in bodies_of(node)]
         self.names.taken.update(f"{what}_{self.part(f)}" for f in bodies for what in FUNCTIONS)
         ForwardWriter.__post_init__(self)
         self.ahead = looks_ahead(self.plan.function)
@@ -68,7 +67,8 @@ class FunctionWriter(ForwardWriter):
     def write(self) -> str:
         body, result = self.body()
         w = self.writer
-        self._init()
+        print_init(self)
+        self._blank()
         self._signature()
         w.lines += body
         w.depth = 1
@@ -88,6 +88,10 @@ class FunctionWriter(ForwardWriter):
                 self._step()
         return w.text()
 
+    def named(self, what: str) -> str:
+        """The name of one of this definition's functions."""
+        return f"{what}_{self.name}" if self.name else what
+
     def _blank(self) -> None:
         self.writer.line()
         self.writer.line()
@@ -103,11 +107,11 @@ class FunctionWriter(ForwardWriter):
             options = ["state: Any = None", *options, "return_state: bool = False"]
         if self.training:
             options.append("training: Training | None = None")
-        name = _named("apply", self.name)
+        name = self.named("apply")
         for line in wrapped(f"def {name}(", [*inputs, *options], ") -> Any:", w.room):
             w.line(line)
         w.depth = 1
-        for line in self._doc():
+        for line in self.doc():
             w.line(line)
         if self.ahead:
             w.line("state, after, return_state = {}, {}, False")
@@ -116,19 +120,6 @@ class FunctionWriter(ForwardWriter):
         if self.grows:
             with w.block('if "length" in state:'):
                 w.line('after["length"] = ()')
-
-    def _doc(self) -> list[str]:
-        flat = self.plan.function
-        streams = ", ".join(
-            f"{self.expr.names[i].text} [{', '.join(['batch', 'time', *i.type.axes])}]"
-            for i in flat.inputs
-            if i.type.stream
-        )
-        results = "; ".join(f"[{', '.join(['batch', 'time', *o.type.axes])}]" for o in flat.outputs)
-        sizes = ", ".join(f"{a} = {s}" for a, s in flat.header.items() if s.integer is not None)
-        text = f'"""{flat.name}: {streams} -> {results}'
-        whole = f'{text}; {sizes}."""' if sizes else f'{text}."""'
-        return [whole] if len(whole) <= 96 else [f"{text}.", "", f"{sizes}.", '"""']
 
     # -- parts -----------------------------------------------------------------------------------
 
@@ -165,7 +156,7 @@ class FunctionWriter(ForwardWriter):
         if len({self._options(f, "last") for f in bodies}) > 1:
             raise Unsupported("layers of which some look ahead or train apart and others do not")
         given = f'within(params, f"{path}.{{number}}")'
-        every = self._every(node, "apply")
+        every = self.every(node, "apply")
         if ahead:
             with w.block(f"for number, layer in enumerate({every}):"):
                 w.line(f"{left} = layer({', '.join([given, *args, options])})")
@@ -174,7 +165,7 @@ class FunctionWriter(ForwardWriter):
         if length and not all(map(grows, bodies)):
             raise Unsupported("layers of which some keep all tokens and others do not")
         self.state(path, f"[start({given}, batch{length}) for number, start in "
-                         f"enumerate({self._every(node, 'state_of')})]")  # fmt: skip
+                         f"enumerate({self.every(node, 'state_of')})]")  # fmt: skip
         count = node.attr("count").integer
         w.line(f'after["{path}"] = []')
         w.line(f'before = state.get("{path}") or [None] * {count}')
@@ -183,11 +174,11 @@ class FunctionWriter(ForwardWriter):
             w.line(f"{left}, last = layer({', '.join([given, *args, options])})")
             w.line(f'after["{path}"].append(last)')
 
-    def _every(self, node: Node, what: str) -> str:
+    def every(self, node: Node, what: str) -> str:
         """A function of every layer, as a sequence."""
         bodies, schedule = node.attr("bodies"), node.attr("schedule")
         count = node.attr("count").integer
-        names = [_named(what, self.part(f)) for f in bodies]
+        names = [f"{what}_{self.part(f)}" for f in bodies]
         if schedule is None or len(names) == 1:
             return f"[{names[0]}] * {count}"
         order: tuple[int, ...] = schedule
@@ -209,7 +200,7 @@ class FunctionWriter(ForwardWriter):
                 w.lines[-1:] = [f"    {line}" for line in LENGTH]
             texts = " ".join(text for _, text in self.states)
             if " dtype)" in texts or " wide)" in texts:
-                owned = self.plan.function.params or self._parts()
+                owned = self.plan.function.params or parts_with_parameters(self)
                 like = self.say.some if owned else "jnp.zeros(())"
                 w.line(f"dtype = {like}.dtype")
             if " wide)" in texts:
@@ -253,71 +244,6 @@ class FunctionWriter(ForwardWriter):
             else:
                 w.line("return tuple(o[:, 0] for o in out), state")
 
-    # -- initial values --------------------------------------------------------------------------
-
-    def _parts(self) -> list[Node]:
-        """Parts that hold parameters, those that nothing reads any more too."""
-        called = [s.node for s in self.plan.steps if isinstance(s, Part)]
-        paths = {n.attr("path") for n in called}
-        every = called + [n for n in self.plan.function.parts if n.attr("path") not in paths]
-        return [n for n in every if any(map(has_params, _bodies(n)))]
-
-    def _init(self) -> None:
-        w, flat, parts = self.writer, self.plan.function, self._parts()
-        name = _named("init", self.name)
-        count = len(flat.params) + sum(
-            1 if n.op == "call" else n.attr("count").integer or 0 for n in parts
-        )
-        with w.block(f"def {name}(key: Array, dtype: Any = jnp.float32) -> Params:"):
-            w.line('"""Initial values of the parameters by path, drawn from `key`."""')
-            if not count:
-                w.line("return {}")
-            else:
-                lines, self.writer = self.writer, Writer(depth=1)
-                self._values(parts)
-                text, self.writer = self.writer.lines, lines
-                if any("next(keys)" in line for line in text):
-                    w.line(f"keys = iter(jax.random.split(key, {count}))")
-                w.line("params: Params = {}")
-                w.lines += text
-                w.line("return params")
-        self._blank()
-
-    def _values(self, parts: list[Node]) -> None:
-        w = self.writer
-        for param in self.plan.function.params:
-            self._initial_value(param)
-        for node in parts:
-            self.say.helpers.add("under")
-            path = node.attr("path")
-            if node.op == "call":
-                name = self.part(node.attr("function"))
-                w.line(f'params |= under("{path}", init_{name}(next(keys), dtype))')
-                continue
-            with w.block(f"for number, layer in enumerate({self._every(node, 'init')}):"):
-                w.line(f'params |= under(f"{path}.{{number}}", layer(next(keys), dtype))')
-
-    def _initial_value(self, param: ParamInfo) -> None:
-        w, initial = self.writer, param.initial
-        target = self.say.param(param.path)
-        shape = self.expr.sizes(param.axes) if param.axes else "()"
-        if initial.op in ("size", "const"):
-            w.line(f"{target} = jnp.full({shape}, {self.expr.of(initial).text}, dtype)")
-            return
-        like = "jnp.zeros((), dtype)"
-        printer = Expressions(self.plan.function, self.say, like=like, special=_no_special)
-        printer.draw_like = shape
-        order = topological([initial])
-        for node in order:
-            shared = sum(a is node for n in order for a in n.args) > 1
-            if shared and node.op not in ("size", "const", "param"):
-                w.line(f"x = {printer.of(node).text}")
-                printer.names[node] = Text("x")
-        value = printer.fit(initial, param.axes).text
-        drawn = initial.op == "draw" and value.startswith("jax.random")
-        w.line(f"{target} = {value}" if drawn else
-               f"{target} = jnp.broadcast_to({value}, {shape}).astype(dtype)")  # fmt: skip
-
 
 LENGTH = (
     '"""The state before the first token.',
@@ -329,15 +255,3 @@ LENGTH = (
 
 def _length(*functions: Function) -> str:
     return ", length" if any(map(grows, functions)) else ""
-
-
-def _named(what: str, name: str) -> str:
-    return f"{what}_{name}" if name else what
-
-
-def _no_special(node: Node) -> Text:
-    raise Unsupported(f"the jax backend cannot initialise with `{node.op}`")
-
-
-def _bodies(node: Node) -> Iterator[Function]:
-    yield from (node.attr("function"),) if node.op == "call" else node.attr("bodies")

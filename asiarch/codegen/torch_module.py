@@ -29,7 +29,7 @@ class ModuleWriter(ForwardWriter):
         forward = self._signature(self._returning(body, result))
         w = self.writer
         with w.block(f"class {self.name}(nn.Module):"):
-            for line in self._doc():
+            for line in self.doc():
                 w.line(line)
             w.line()
             print_members(self)
@@ -42,19 +42,6 @@ class ModuleWriter(ForwardWriter):
                 self._step()
                 self._initial_state()
         return w.text()
-
-    def _doc(self) -> list[str]:
-        flat = self.plan.function
-        streams = ", ".join(
-            f"{self.expr.names[i].text} [{', '.join(['batch', 'time', *i.type.axes])}]"
-            for i in flat.inputs
-            if i.type.stream
-        )
-        results = "; ".join(f"[{', '.join(['batch', 'time', *o.type.axes])}]" for o in flat.outputs)
-        sizes = ", ".join(f"{a} = {s}" for a, s in flat.header.items() if s.integer is not None)
-        text = f'"""{flat.name}: {streams} -> {results}'
-        whole = f'{text}; {sizes}."""' if sizes else f'{text}."""'
-        return [whole] if len(whole) <= 96 else [f"{text}.", "", f"{sizes}.", '"""']
 
     # -- forward ---------------------------------------------------------------------------------
 

@@ -92,6 +92,26 @@ def test_float64(program: Program) -> None:
     assert np.abs(np.asarray(outputs) - truth).max() <= 1e-12 * np.abs(truth).max()
 
 
+@some({"gla_core", "gated_delta_core"})
+def test_hard_data(program: Program) -> None:
+    """One key again and again, decays of 0, 1 and next to nothing: no overflow, finite gradients."""
+    streams = given(program, 1, 13)
+    streams[1][:] = streams[1][:, :1]
+    gates = np.array([0.0, 1.0, 1e-300, 0.5, 1.0])
+    streams[3][:] = np.random.default_rng(0).choice(gates, streams[3].shape)
+    module = compiled(program)
+
+    def both(*streams: Any) -> Any:
+        out = module.apply(module.params, *streams)
+        return (out**2).sum(), out
+
+    run = jax.jit(jax.grad(both, tuple(range(len(streams))), has_aux=True))
+    grads, outputs = run(*map(jnp.asarray, streams))
+    truth = Reference(flat(program), {}).forward(*streams)
+    assert np.abs(np.asarray(outputs) - truth).max() <= 1e-12 * np.abs(truth).max()
+    assert all(jnp.isfinite(g).all() for g in grads)
+
+
 IN_PARTS = KINDS | {
     "alibi_attention", "fox_core", "log_linear_core", "deltaformer_core", "feedback_transformer"
 }  # fmt: skip
