@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from asiarch.search.executor import Executor, Worker
-from asiarch.search.job import Job, Outcome, digest
+from asiarch.search.job import Job, Outcome
 from asiarch.search.seeds import Role
 from asiarch.search.store import BudgetExhausted, Store
 
@@ -110,6 +110,8 @@ class StoreLab:
         self.name = run
         self.executor = executor
         self.seen = seen
+        # One for all that is waited for: what a crash left reserved is settled with the next.
+        self._subject = f"{run} wall time"
         self._clock = clock
         self._settled = clock()
         self._workers: dict[str, Worker] = {}
@@ -134,13 +136,13 @@ class StoreLab:
             return None
         return max(0.0, budget.cap - budget.spent - (self._clock() - self._settled))
 
-    def settle(self, subject: str = "between jobs") -> None:
+    def settle(self) -> None:
         """Charges the wall time that has passed since it was last charged."""
         now = self._clock()
         passed, self._settled = now - self._settled, now
         # An attempt of its own for every charge: no two have the same moment and process.
         attempt = f"{self.store.events.clock()!r} {id(self)}"
-        self.store.budgets.settle(self.name, attempt, {subject: {WALL: passed}})
+        self.store.budgets.settle(self.name, attempt, {self._subject: {WALL: passed}})
 
     def _submit(self, requests: Sequence[Request]) -> None:
         with self.store.transaction():
@@ -167,15 +169,14 @@ class StoreLab:
 
     def _work(self, missing: dict[str, None], jobs: Sequence[Job]) -> None:
         waiting = [job for job in jobs if job.key in missing]
-        subject = digest(sorted(missing))
-        self._reserve(subject, sum(job.cost for job in waiting) / self.executor.slots)
+        self._reserve(sum(job.cost for job in waiting) / self.executor.slots)
         try:
             for run in sorted(self.store.jobs.runs_of(missing)):
                 self._until_done(self._worker(run), missing, len(waiting))
         finally:
-            self.settle(subject)
+            self.settle()
 
-    def _reserve(self, subject: str, seconds: float) -> None:
+    def _reserve(self, seconds: float) -> None:
         left = self.left
         if left is None:
             return
@@ -184,7 +185,7 @@ class StoreLab:
                 f"about {seconds:.0f} s are needed for what comes next, and {left:.0f} s are left"
             )
         try:
-            self.store.budgets.reserve(self.name, subject, {WALL: seconds})
+            self.store.budgets.reserve(self.name, self._subject, {WALL: seconds})
         except BudgetExhausted as error:
             raise OutOfBudget(str(error)) from None
 

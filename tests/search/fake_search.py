@@ -21,7 +21,7 @@ KINDS = {
     name: Kind(f"tests.search.fake_search:{name}", Limits(seconds=20.0))
     for name in ("check", "train", "audit")
 }
-WORLD = World(failures={"nothing": ""})
+WORLD = World(seconds=PAUSE)
 SHORT = TINY.named("short", select_seeds=0, learning_rates=(1e-2,))
 
 

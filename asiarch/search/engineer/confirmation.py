@@ -60,15 +60,14 @@ def confirmed(
             Verdict(
                 design, stands, float(found.effect[i]), float(found.low[i]), float(found.high[i]),
                 float(found.adjusted[i]), f"{lost.reason}: {lost.said}" if lost else "",
-                audited(engineer, design) if stands else None,
+                audited(engineer, design, protocol.claim_tasks) if stands else None,
             )
         )  # fmt: skip
     return verdicts
 
 
-def audited(engineer: Engineer, design: Design) -> dict[str, Json]:
-    """Findings about a result that is surprisingly good, for each task of a claim."""
-    tasks = engineer.protocol.claim_tasks
+def audited(engineer: Engineer, design: Design, tasks: Sequence[str]) -> dict[str, Json]:
+    """Findings about a result that is surprisingly good, for each task."""
     rates = engineer.rates([design], tasks)
     requests = [
         Request(

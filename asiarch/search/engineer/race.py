@@ -16,6 +16,7 @@ from asiarch.search.engineer.design import Design
 from asiarch.search.engineer.engineer import Engineer
 from asiarch.search.engineer.scores import Array, Scores
 from asiarch.search.engineer.yardstick import Yardstick
+from asiarch.search.lab import OutOfBudget
 from asiarch.search.protocol import Tier
 from asiarch.search.stats.race import judge
 from asiarch.search.stats.shrink import shrink
@@ -58,6 +59,9 @@ def race(
 ) -> list[Raced]:
     """The verdicts on designs, in their order. `crowd`: effects and errors of earlier ones, which
     the prior is estimated with.
+
+    Where the budget ends after the first look, whoever would have had more seeds is `measured`.
+    Raises OutOfBudget where it ends before.
     """
     rules = replace(tier.race, margin=0.0)
     found = {d.id: Raced(d, "more", 0) for d in designs}
@@ -65,9 +69,15 @@ def race(
         racing = [d for d in designs if found[d.id].verdict == "more"]
         if not racing:
             break
-        scores = engineer.scores(
-            [yardstick.bar, *racing], tier.tasks, range(seeds), tier=tier.name, steps=tier.steps
-        )
+        try:
+            scores = engineer.scores(
+                [yardstick.bar, *racing], tier.tasks, range(seeds), tier=tier.name, steps=tier.steps
+            )
+        except OutOfBudget:
+            if look == 0:
+                raise
+            found |= {d.id: replace(found[d.id], verdict="measured") for d in racing}
+            break
         found |= _measured(yardstick, scores, racing, seeds)
         left = [found[d.id] for d in racing if found[d.id].known]
         if not left:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from asiarch.search.loop.arms import ARMS, Arm
 from asiarch.search.loop.record import Memory, Record, StoreRecord
-from asiarch.search.loop.search import Found, Search, Settings
+from asiarch.search.loop.result import Found, Settings
+from asiarch.search.loop.search import Search
 from asiarch.search.loop.watch import Leader, Silent, Standing, Watch
 
 __all__ = [

@@ -60,6 +60,11 @@ class Finish:
             self.watch.note(f"a shortlist of {len(names)} is frozen and hashed")
         self.tell("confirming")
         known = {d.id: d for d in designs}
+        if missing := [id[:8] for id in names if id not in known]:
+            raise ValueError(
+                f"the shortlist of this run names {', '.join(missing)}, which so few candidates do"
+                " not reach: go on with as many as before"
+            )
         self.verdicts += confirmed(self.engineer, self.yardstick, [known[id] for id in names])
         for verdict in self.verdicts:
             self.record.judge(verdict)

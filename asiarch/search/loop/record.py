@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
@@ -53,6 +53,10 @@ class Record(Protocol):
         """A candidate of the budget, before anything of it is trained."""
         ...
 
+    def charged_among(self, numbers: Iterable[int]) -> int:
+        """How many of those proposals are candidates that were charged before."""
+        ...
+
     def event(self, kind: str, subject: str, data: Json = None) -> None:
         """Once for each kind and subject."""
         ...
@@ -86,6 +90,9 @@ class Memory:
 
     def charge(self, number: int) -> None:
         self.charged.append(number)
+
+    def charged_among(self, numbers: Iterable[int]) -> int:
+        return len(set(numbers) & set(self.charged))
 
     def event(self, kind: str, subject: str, data: Json = None) -> None:
         self.events[kind, subject] = data
@@ -129,8 +136,13 @@ class StoreRecord:
         )  # fmt: skip
 
     def charge(self, number: int) -> None:
-        subject = f"{self.run} candidate {number}"
-        self.store.budgets.settle(self.run, "1", {subject: {"candidates": 1.0}})
+        self.store.budgets.settle(self.run, "1", {self._subject(number): {"candidates": 1.0}})
+
+    def charged_among(self, numbers: Iterable[int]) -> int:
+        return self.store.budgets.charged(self.run, map(self._subject, numbers))
+
+    def _subject(self, number: int) -> str:
+        return f"{self.run} candidate {number}"
 
     def event(self, kind: str, subject: str, data: Json = None) -> None:
         if (kind, subject) not in self._told:

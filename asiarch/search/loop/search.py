@@ -8,33 +8,31 @@ crash is to run the program again.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 from asiarch.search.archive import Bandit, Draw, fill, improvement, snapshot
 from asiarch.search.engineer import (
     Design,
     Engineer,
     Raced,
-    Verdict,
     Yardstick,
+    audited,
     further,
     measure_panel,
     race,
 )
 from asiarch.search.engineer.design import SIZES
-from asiarch.search.job import Json
 from asiarch.search.lab import Lab, OutOfBudget
 from asiarch.search.loop import plan as plans
-from asiarch.search.loop.arms import ARMS, Arm, Asked
+from asiarch.search.loop.arms import Asked
 from asiarch.search.loop.finish import Finish
 from asiarch.search.loop.history import History, Member
 from asiarch.search.loop.panel import Known, known, panel, sources
 from asiarch.search.loop.record import ACCEPTED, PANEL, Noted, Record, facts_of
+from asiarch.search.loop.result import Found, Settings
 from asiarch.search.loop.screening import Fresh, Screening, Sifted
 from asiarch.search.loop.watch import Leader, Silent, Standing, Watch
-from asiarch.search.protocol import Protocol, Tier
+from asiarch.search.protocol import Tier
 from asiarch.search.researcher import Workshop
 from asiarch.search.screen import Screen
 from asiarch.search.stats.race import seeds_due
@@ -43,56 +41,14 @@ ROUND = 6
 """Slots of a round: enough runs to keep a machine busy, few enough to learn from the last ones."""
 BARREN = 20
 """Rounds without anything new after which there is nothing to be found here."""
+SURPRISING = 4.0
+"""Sds of a task's paired difference that an effect's interval lies above when it is audited."""
 MOST_WORK = 4.0
 """FLOPs per token of a candidate over the bar's, at most."""
 MOST_SEEDS = 16
 """Of a parent, however often it is one."""
 PROPOSING = 0.02
 """What a proposal costs the bandit beside its training, in the bar's training on the first look."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """`candidates`: how many distinct ones may be measured; None: as many as the lab lets."""
-
-    protocol: Protocol
-    arm: Arm = ARMS["full"]
-    master: int = 0
-    run: str = "search"
-    candidates: int | None = None
-    workers: int = 1
-
-
-@dataclass(slots=True)
-class Found:
-    """What came of a search. `ended`: why it stopped; `yardstick` is None where the panel was not
-    measured in time.
-    """
-
-    settings: Settings
-    ended: str = ""
-    history: History | None = None
-    yardstick: Yardstick | None = None
-    promoted: list[Raced] = field(default_factory=list[Raced])
-    later: list[Raced] = field(default_factory=list[Raced])
-    verdicts: list[Verdict] = field(default_factory=list[Verdict])
-    bandit: Bandit = field(default_factory=Bandit)
-    rounds: int = 0
-
-    def archive(self) -> str:
-        """The archive as JSON, with everything that decided it: equal searches give equal bytes."""
-        if self.history is None:
-            return "{}"
-        made: dict[str, Json] = {
-            "niches": self.history.archive().as_json(),
-            "members": [
-                [m.number, m.design.id, m.effect, m.error, m.n, m.verdict]
-                for m in self.history.members.values()
-            ],
-            "arms": self.bandit.as_json(),
-            "verdicts": [[v.design.id, v.confirmed, v.evidence] for v in self.verdicts],
-        }
-        return json.dumps(made, sort_keys=True, indent=1)
 
 
 class Search:
@@ -212,33 +168,36 @@ class Search:
         )  # fmt: skip
         barren = 0
         while barren < BARREN:
-            left = None if settings.candidates is None else settings.candidates - history.candidates
-            if left is not None and left <= 0:
+            first = len(settings.protocol.panel) + found.rounds * ROUND
+            room = self._room(history, self.record.charged_among(range(first, first + ROUND)))
+            if room == 0:
                 found.ended = f"{settings.candidates} candidates were measured"
                 return
-            self._keep_enough()
             self.tell("proposing")
             view = snapshot(history.archive(), library, self.screen.seen)
             seen = settings.arm.view(view, history.elites())
             draw = Draw(settings.master, settings.run, found.rounds, seen, found.bandit, proposers)
             before = history.candidates
-            first = len(settings.protocol.panel) + found.rounds * ROUND
-            sifted = screening.sift(fill(draw, ROUND), history, first, left)
+            sifted = screening.sift(fill(draw, ROUND), history, first, room)
             self._round(sifted, history, yardstick)
             barren = barren + 1 if history.candidates == before else 0
             found.rounds += 1
         found.ended = f"{BARREN} rounds brought nothing new"
 
-    def _keep_enough(self) -> None:
-        """Raises OutOfBudget where another candidate would cost the confirmation of what passed."""
-        left = self.lab.left
-        if left is None:
-            return
+    def _room(self, history: History, before: int) -> int:
+        """How many candidates the next round may measure; so many that it had `before`, which cost
+        nothing now. Raises OutOfBudget where one more would cost the confirmation of what passed.
+        """
+        limit, left = self.settings.candidates, self.lab.left
+        room = ROUND if limit is None else min(ROUND, max(0, limit - history.candidates))
+        if left is None or not room:
+            return room
         protocol, cost = self.settings.protocol, self.engineer.cost
-        needed = plans.finish(protocol, cost, len(self.found.promoted))
-        needed += plans.candidate(protocol, self.tier, cost)
-        if needed / self.settings.workers > left:
-            raise OutOfBudget(f"the time is used up: {left:.0f} s are left")
+        free = left * self.settings.workers - plans.finish(protocol, cost, len(self.found.promoted))
+        fits = int(free / plans.candidate(protocol, self.tier, cost))
+        if max(fits, before) < 1:
+            raise OutOfBudget(f"the time is used up but for {left:.0f} s")
+        return min(room, max(fits, before))
 
     def _round(self, sifted: Sifted, history: History, yardstick: Yardstick) -> None:
         fresh = sifted.fresh
@@ -248,6 +207,7 @@ class Search:
         )
         for new, result in zip(fresh, raced, strict=True):
             self._took_part(new, result, history)
+        self._audit([r for r in raced if r.low > SURPRISING])
         self.tell("further seeds")
         for id in dict.fromkeys(p for f in fresh for p in f.parents):
             self._used(id, history, yardstick)
@@ -267,6 +227,24 @@ class Search:
             new.design, new.number, new.niche, result.effect, result.error, result.n, result.n,
             result.verdict, new.flops_per_token, new.state_floats, parents=new.parents,
         )  # fmt: skip
+
+    def _audit(self, surprising: Sequence[Raced]) -> None:
+        """What is too good is looked at, and stays: findings stand beside it."""
+        for raced in surprising:
+            self.tell("audit")
+            found = audited(self.engineer, raced.design, self.tier.tasks)
+            self.record.event("audit", raced.design.id, found)
+            ill = [
+                f"{task}: {name}: {finding.get('said')}"
+                for task, findings in found.items()
+                if isinstance(findings, Mapping)
+                for name, finding in findings.items()
+                if isinstance(finding, Mapping) and not finding.get("ok")
+            ]
+            self.watch.note(
+                f"{raced.design.name} is {raced.low:.1f} sds above the bar at least; its audit"
+                f" {'finds nothing' if not ill else 'finds ' + '; '.join(ill)}"
+            )
 
     def _used(self, id: str, history: History, yardstick: Yardstick) -> None:
         """A parent that was used often gets further seeds, so that a lucky one regresses."""

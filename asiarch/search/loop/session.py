@@ -14,7 +14,8 @@ from asiarch.search.engineer import KINDS
 from asiarch.search.executor import Kind, LocalProcesses
 from asiarch.search.lab import WALL, StoreLab
 from asiarch.search.loop.record import StoreRecord, machine
-from asiarch.search.loop.search import Found, Search, Settings
+from asiarch.search.loop.result import Found, Settings
+from asiarch.search.loop.search import Search
 from asiarch.search.loop.watch import Watch
 from asiarch.search.store import Store
 

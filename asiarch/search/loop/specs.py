@@ -7,7 +7,8 @@ from pathlib import Path
 
 from asiarch.analysis.report import check
 from asiarch.search.loop.history import History, Member, Posterior
-from asiarch.search.loop.search import Found, name_of
+from asiarch.search.loop.result import Found
+from asiarch.search.loop.search import name_of
 
 COUNT = 5
 

@@ -8,6 +8,7 @@ A subject (a job, a request to a model) is charged once for each attempt.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -147,6 +148,15 @@ class Budgets:
             for resource, amount in rows:
                 total[resource] = total.get(resource, 0.0) + amount
         return total
+
+    def charged(self, run: str, subjects: Iterable[str]) -> int:
+        """How many of those subjects were charged for something."""
+        row = self.db.row(
+            "SELECT count(DISTINCT subject) FROM charges WHERE run = ?"
+            " AND subject IN (SELECT value FROM json_each(?))",
+            (run, json.dumps(list(subjects))),
+        )
+        return int(row[0]) if row else 0
 
     def _charge(self, run: str, attempt: str, subject: str, resource: str, amount: float) -> float:
         self._open(run, resource)
