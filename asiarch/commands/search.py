@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
     if budget is None and settings.candidates is None:
         budget = BUDGET
     shown = _Shown()
+    # As Ctrl-C: what runs goes back to the queue.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with session(arguments.store, settings, budget, seen=shown.batch) as opened:
             return _search(arguments, opened, shown)
@@ -93,6 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 130
     except (StoreError, ExecutorError, LabError, MissingLibrary, ValueError) as error:
         raise CommandError(str(error)) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

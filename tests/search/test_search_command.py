@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,3 +126,33 @@ def test_what_is_shown() -> None:
     assert list(searching.leaders_of(standing)) == ["  #4 ab  +1.00 [+0.50, +1.50] sd over 3 seeds"]
     assert searching.clock(61) == "1:01"
     assert searching.clock(3661) == "1:01:01"
+
+
+def test_a_terminal_is_drawn_by_the_thread_that_searches() -> None:
+    """A store belongs to its thread: whoever draws asks it for the time that is left."""
+    threads: set[int] = set()
+
+    def left() -> float:
+        threads.add(threading.get_ident())
+        return 75.0
+
+    stream = io.StringIO()
+    live = searching.Live(left, stream)
+    live.stands(Standing("racing", 1, niches=2, leaders=(Leader("#4 ab", 1.0, 0.5, 1.5, 3),)))
+    live.batch(1, 4)
+    time.sleep(0.3)
+    live.note("the bar is here")
+    live.close()
+    assert threads == {threading.get_ident()}
+    shown = stream.getvalue()
+    assert "the bar is here" in shown
+
+
+def test_plain_lines_say_how_far_the_runs_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "EVERY", 0.0)
+    stream = io.StringIO()
+    plain = searching.Plain(lambda: 75.0, stream)
+    plain.stands(Standing("panel"))
+    plain.batch(0, 4)
+    lines = stream.getvalue().splitlines()
+    assert lines == ["panel, 1:15 left", "panel: run 0 of 4, 1:15 left"]

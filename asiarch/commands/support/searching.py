@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 EVERY = 15.0
 """Seconds between plain lines."""
+REDRAW = 0.5
+"""Seconds between pictures in a terminal, at least."""
 
 
 class Show(Protocol):
@@ -23,40 +25,68 @@ class Show(Protocol):
     def close(self) -> None: ...
 
 
+class Batch:
+    """How far the runs are that are waited for, and how long the rest will take."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self._done, self._total, self._began = 0, 0, time.monotonic()
+
+    def at(self, done: int, total: int) -> None:
+        if total != self._total or done < self._done:
+            self._began = time.monotonic()
+        self._done, self._total = done, total
+
+    def __str__(self) -> str:
+        if not self._total:
+            return ""
+        passed = time.monotonic() - self._began
+        rest = passed / self._done * (self._total - self._done) if self._done else 0.0
+        to_go = f", {clock(rest)} to go for these" if rest else ""
+        return f": run {self._done} of {self._total}{to_go}"
+
+
 class Plain:
-    """Notes, and a line at every stage that lasts."""
+    """Notes, and a line now and then."""
 
     def __init__(self, left: Callable[[], float | None], stream: TextIO) -> None:
         self._left, self._stream = left, stream
         self._said = float("-inf")
         self._standing: Standing | None = None
+        self._batch = Batch()
 
     def stands(self, standing: Standing) -> None:
         self._standing = standing
-        self._maybe(0, 0)
+        self._batch.clear()
+        self._maybe()
 
     def note(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
 
     def batch(self, done: int, total: int) -> None:
-        self._maybe(done, total)
+        self._batch.at(done, total)
+        self._maybe()
 
     def close(self) -> None:
         pass
 
-    def _maybe(self, done: int, total: int) -> None:
+    def _maybe(self) -> None:
         now = time.monotonic()
         if self._standing is not None and now - self._said >= EVERY:
             self._said = now
-            jobs = f", run {done} of {total}" if total else ""
             left = self._left()
             time_left = "" if left is None else f", {clock(left)} left"
-            counts = "; ".join(lines_of(self._standing))
-            self.note(f"{self._standing.stage}{jobs}{time_left}: {counts}")
+            counts = "".join(f"; {line}" for line in lines_of(self._standing))
+            self.note(f"{self._standing.stage}{self._batch}{time_left}{counts}")
 
 
 class Live:
-    """Redraws in place; notes stay above. Needs rich and a terminal."""
+    """Redraws in place; notes stay above. Needs rich and a terminal.
+
+    Drawn by the thread that searches, whose store it asks for the time that is left.
+    """
 
     def __init__(self, left: Callable[[], float | None], stream: TextIO) -> None:
         from rich.console import Console
@@ -64,14 +94,17 @@ class Live:
 
         self._left = left
         self._began = time.monotonic()
+        self._drew = float("-inf")
         self._standing: Standing | None = None
-        self._jobs = ""
+        self._batch = Batch()
         console = Console(file=stream)
-        self._live = Redrawn(console=console, refresh_per_second=2, get_renderable=self._drawn)
-        self._live.start()
+        self._live = Redrawn(console=console, auto_refresh=False, get_renderable=self._drawn)
+        self._live.start(refresh=True)
 
     def stands(self, standing: Standing) -> None:
-        self._standing, self._jobs = standing, ""
+        self._standing = standing
+        self._batch.clear()
+        self._live.refresh()
 
     def note(self, text: str) -> None:
         from rich.text import Text
@@ -79,7 +112,9 @@ class Live:
         self._live.console.print(Text(text))
 
     def batch(self, done: int, total: int) -> None:
-        self._jobs = f"  run {done} of {total}"
+        self._batch.at(done, total)
+        if time.monotonic() - self._drew >= REDRAW:
+            self._live.refresh()
 
     def close(self) -> None:
         self._live.stop()
@@ -87,13 +122,14 @@ class Live:
     def _drawn(self) -> Any:
         from rich.text import Text
 
+        self._drew = time.monotonic()
         if self._standing is None:
             return Text("starting: the process that runs jobs imports torch")
         left = self._left()
         passed = time.monotonic() - self._began
         clocks = f"  {clock(passed)} passed" + ("" if left is None else f", {clock(left)} left")
         clocks += _to_go(self._standing, passed)
-        head = Text(f"{self._standing.stage}{self._jobs}{clocks}", style="bold")
+        head = Text(f"{self._standing.stage}{self._batch}{clocks}", style="bold")
         body = "\n".join([*lines_of(self._standing), *leaders_of(self._standing)])
         return Text("\n").join([head, Text(body)])
 
@@ -110,7 +146,9 @@ def choose(left: Callable[[], float | None]) -> Show:
 
 
 def lines_of(s: Standing) -> Iterator[str]:
-    """Where a search stands, in words."""
+    """Where a search stands, in words; nothing before it has begun to propose."""
+    if not s.niches:
+        return
     of = f" of {s.limit}" if s.limit is not None else ""
     yield (
         f"round {s.round}: {s.proposed} proposed, {sum(s.rejected.values())} rejected,"

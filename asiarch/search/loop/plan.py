@@ -18,13 +18,13 @@ CHECK = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Seconds of wall time, with all workers busy."""
+    """Seconds of wall time, with all workers busy; `most`: claims that the protocol allows."""
 
     panel: float
     candidate: float
     finish: float
     claim: float
-    claims: bool
+    most: int
 
     def candidates(self, budget: float) -> int:
         """How many a budget of wall time funds."""
@@ -35,12 +35,16 @@ class Plan:
         count = limit if budget is None else self.candidates(budget)
         if limit is not None and count is not None:
             count = min(count, limit)
-        shown = "any number of" if count is None else f"about {count}"
-        claims = "claims where candidates pass" if self.claims else "0 claims"
-        hours = self.claim / 3600
+        if count is None:
+            funds, total = "any number of candidates", ""
+        else:
+            whole = self.panel + count * self.candidate + self.finish
+            funds, total = f"about {count} candidates", f", {minutes(whole)} in all"
+        claims = self.most if budget is None or budget >= self.claim else 0
+        said = f"up to {claims} claims" if claims else "0 claims"
         return (
-            f"this funds {shown} candidates and {claims}; the panel takes about"
-            f" {minutes(self.panel)}; a claim on this machine needs about {hours:.1f} h"
+            f"this funds {funds} and {said}; the panel takes about {minutes(self.panel)}{total};"
+            f" a claim on this machine needs about {self.claim / 3600:.1f} h"
         )
 
 
@@ -52,7 +56,7 @@ def plan(protocol: Protocol, cost: Cost, workers: int) -> Plan:
         candidate=candidate(protocol, first, cost) / workers,
         finish=finish(protocol, cost, 1) / workers if protocol.claims else 0.0,
         claim=_claim(protocol if protocol.claims else FULL, cost) / workers,
-        claims=protocol.claims,
+        most=protocol.shortlist if protocol.claims else 0,
     )
 
 
