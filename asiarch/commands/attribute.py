@@ -148,7 +148,11 @@ def _associated(store: Store, name: str | None, found: list[Attributed]) -> list
         people = members(collect(store, name).candidates)
     except KeyError as error:
         raise CommandError(str(error.args[0])) from None
-    return [row for a in found for row in associated(people, a.motifs)]
+    return [
+        row
+        for a in found
+        for row in associated(people, {a.titles[c]: m for c, m in a.motifs.items()})
+    ]
 
 
 def _show(arguments: argparse.Namespace, found: list[Attributed], people: list[Evidence]) -> None:

@@ -13,8 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asiarch.fuzz import tree
+from asiarch.language import ast
+from asiarch.language.parser import parse
 from asiarch.search.analyst.attribution import HOSTS, Evidence
-from asiarch.search.analyst.delete import deletions
+from asiarch.search.analyst.components import Component, Swap
+from asiarch.search.analyst.delete import alone, deletions
 from asiarch.search.analyst.pareto import Concentration, concentration
 from asiarch.search.analyst.plan import Findings, Plan, Trial, plan, read
 from asiarch.search.engineer import Design, Engineer, Scores
@@ -31,12 +35,15 @@ UNIT = "sd"
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A winner with its trials as designs, by label. `refused`: labels that cannot be trained."""
+    """A winner with its trials as designs, by label; by component of the plan its kind, and a title
+    that says where it stands.
+    """
 
     winner: Design
     plan: Plan
     designs: Mapping[str, Design]
     kinds: Mapping[str, str]
+    titles: Mapping[str, str]
 
 
 def planned(
@@ -55,9 +62,37 @@ def planned(
         except NotRanked:
             continue
     there = tuple(t for t in kept.trials if t.label in designs and t.against in designs)
-    found = enumerate(deletions(winner.text, winner.op))
-    kinds = {f"{n} {d.label}": d.component.kind for n, d in found}
-    return Planned(winner, Plan(there, kept.refused), designs, kinds)
+    found = {f"{n} {d.label}": d.component for n, d in enumerate(deletions(*_own(winner)))}
+    return Planned(
+        winner, Plan(there, kept.refused), designs, {n: c.kind for n, c in found.items()},
+        _titles(found, alone(*_own(winner)), winner.op),
+    )  # fmt: skip
+
+
+def _own(winner: Design) -> tuple[str, str]:
+    return winner.text, winner.op
+
+
+def _titles(found: Mapping[str, Component], text: str, op: str) -> dict[str, str]:
+    """What each component is called: kind, text, and the value that it is in. None twice."""
+    roots = {d.name.id: d for d in parse(text).program.definitions}
+    titles: dict[str, str] = {}
+    for name, c in found.items():
+        places = {_value_of(roots[c.where], s) for s in c.swaps}
+        where = (
+            f" in {', '.join(sorted(places))}" if places and not c.what.startswith("all ") else ""
+        )
+        title = f"{c.kind} {c.what}{where}" + (f" of {c.where}" if c.where != op else "")
+        titles[name] = title if title not in titles.values() else f"{title} ({name.split()[0]})"
+    return titles
+
+
+def _value_of(definition: ast.Definition, swap: Swap) -> str:
+    """The name of the equation that a swap is in."""
+    for node in tree.nodes(definition):
+        if isinstance(node, ast.Equation) and node.span.start <= swap.start < node.span.end:
+            return ", ".join(t.id for t in node.targets)
+    return "the result"
 
 
 def _limited(whole: Plan, most: int) -> Plan:
@@ -88,15 +123,24 @@ class Attributed:
     reasons: Mapping[str, str]
     refused: Mapping[tuple[str, str], str]
     motifs: Mapping[str, tuple[str, ...]]
+    titles: Mapping[str, str]
 
     def evidence(self) -> list[Evidence]:
         """Causal rows. A component put into hosts is a row of its own: its sample is hosts."""
         rows = [
-            Evidence(r.component, "causal", r.loss, r.low, r.high, 1, UNIT)
+            Evidence(self.titles[r.component], "causal", r.loss, r.low, r.high, 1, UNIT)
             for r in self.findings.removed
         ]
         return rows + [
-            Evidence(f"{t.component}, {GRAFTED}", "causal", t.gain, t.low, t.high, t.hosts, UNIT)
+            Evidence(
+                f"{self.titles[t.component]}, {GRAFTED}",
+                "causal",
+                t.gain,
+                t.low,
+                t.high,
+                t.hosts,
+                UNIT,
+            )
             for t in self.findings.transferred
         ]
 
@@ -124,7 +168,7 @@ def attribute(engineer: Engineer, made: Planned, seeds: int) -> Attributed:
     }
     return Attributed(
         made.winner, findings, _by_task(scores, made, tier.tasks), _by_kind(made, losses), reasons,
-        made.plan.refused, _motifs(made),
+        made.plan.refused, _motifs(made), made.titles,
     )  # fmt: skip
 
 
@@ -192,13 +236,15 @@ def pareto_sentence(answer: Concentration | None) -> str:
     if answer is None:
         return "No component could be taken out, so nothing is known of what few of them bring."
     s = answer.share
+    if not np.isfinite(s.value):
+        return "Taken out one by one, components bring no gain in all that could be shared out."
     if not np.isfinite(s.low):
         spread = f"from {s.clusters} winner{'s' * (s.clusters != 1)}, too few for an interval"
     else:
         spread = f"[{s.low:.0%}, {s.high:.0%}]"
     return (
         f"The best {answer.top} of {answer.kinds} kinds of components bring {s.value:.0%} of the"
-        f" gain ({spread}): {answer.answer}."
+        f" gain ({spread}): {answer.answer}." + (" Others take some back." if s.value > 1 else "")
     )
 
 

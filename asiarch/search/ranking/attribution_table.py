@@ -21,7 +21,7 @@ def removed(a: Attributed) -> Table:
     for r in a.findings.removed:
         each = [f"{a.by_task[r.component][t]:+.3f}" for t in tasks]
         spread = f"{r.loss:+.2f} [{r.low:+.2f}, {r.high:+.2f}]"
-        rows.append([r.component, spread, f"{r.adjusted:.3f}", r.verdict, *each])
+        rows.append([a.titles[r.component], spread, f"{r.adjusted:.3f}", r.verdict, *each])
     return rows
 
 
@@ -32,7 +32,7 @@ def moved(a: Attributed) -> Table:
         spread = f"{t.gain:+.2f}"
         if math.isfinite(t.low):
             spread += f" [{t.low:+.2f}, {t.high:+.2f}]"
-        rows.append([t.component, spread, str(t.hosts), t.verdict])
+        rows.append([a.titles[t.component], spread, str(t.hosts), t.verdict])
     return rows
 
 
@@ -44,7 +44,7 @@ def failures(a: Attributed) -> Iterator[str]:
     for (component, host), why in a.refused.items():
         hosts.setdefault((component, why), []).append(host)
     for (component, why), names in hosts.items():
-        yield f"not put into {', '.join(names)}: {component}: {why}"
+        yield f"not put into {', '.join(names)}: {a.titles[component]}: {why}"
 
 
 def evidence(rows: Sequence[Evidence]) -> Table:
@@ -66,6 +66,7 @@ def as_json(found: Sequence[Attributed], rows: Sequence[Evidence], answer: str) 
             {
                 "name": a.winner.name,
                 "id": a.winner.id,
+                "titles": dict(a.titles),
                 "removed": [asdict(r) | {"verdict": r.verdict} for r in a.findings.removed],
                 "moved": [_bounded(asdict(t)) | {"verdict": t.verdict}
                           for t in a.findings.transferred],

@@ -1,0 +1,171 @@
+"""Attribution: what is taken out is found missing, what is put in to help, and all of it is said."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from asiarch.search.engineer import Engineer
+from asiarch.search.job import Job, Outcome, done
+from asiarch.search.lab import FakeLab
+from asiarch.search.protocol import QUICK
+from asiarch.search.ranking import attribution_table as table
+from asiarch.search.ranking.attribute import (
+    GRAFTED,
+    Attributed,
+    Planned,
+    attribute,
+    concentrated,
+    pareto_sentence,
+    planned,
+)
+from asiarch.search.ranking.entrants import Entrants
+from asiarch.search.ranking.measure import ranked
+from asiarch.search.ranking.population import Member, associated
+from asiarch.search.report.collect import components
+from asiarch.search.report.data import Asked
+from asiarch.search.report.figures import attribution
+from tests.search.fake import World, normal
+
+TASKS = ("update.small", "copy.small")
+PROTOCOL = ranked(QUICK, tasks=TASKS, seeds=6)
+DECAY = "decay a in S"
+
+
+@pytest.fixture(scope="module")
+def made() -> Planned:
+    entrants = Entrants()
+    (winner,) = entrants.of_library("panel.gdn_mixer")
+    hosts = {d.name: d for d in entrants.of_library("panel") if d.op in HOSTS}
+    return planned(entrants, winner, hosts, 3)
+
+
+HOSTS = ("linc_mixer", "lin_mixer", "delta_mixer", "retention_mixer", "conv_mixer")
+
+
+def lab(made: Planned, fails: str = "") -> FakeLab:
+    """A decay of the input is worth six sds wherever it stands, and nothing else is worth much."""
+    decaying = {
+        d.text for d in made.designs.values() if "exp(-exp(log_rate)" in d.text
+    }  # fmt: skip
+    world = World()
+    from asiarch.search.job import blob_name
+
+    good = {blob_name(text.encode()) for text in decaying}
+    out = {d.id: blob_name(d.text.encode()) for d in made.designs.values()}
+
+    def run(job: Job) -> Outcome:
+        program = str(job.spec["program"])
+        if job.kind == "train" and fails and program == out[made.designs[fails].id]:
+            return World(failures={str(job.spec["op"]): "train nan"})(job)
+        found = world(job)
+        if job.kind == "check":
+            return found
+        task, seed = str(job.spec["task"]), job.spec["seed"]
+        value = 3 + normal("s", task, seed) + 0.1 * normal(program, task, seed)
+        return done({"auc": value - 0.6 * (program in good), "metrics": {}}, seconds=1.0)
+
+    return FakeLab(run)
+
+
+def found(made: Planned, fails: str = "") -> Attributed:
+    engineer = Engineer(lab(made, fails), PROTOCOL, 0, "rank")
+    engineer.calibrate(made.winner, TASKS)
+    return attribute(engineer, made, 6)
+
+
+def test_a_plan_has_all_deletions_and_three_hosts_at_most(made: Planned) -> None:
+    grafts = Counter(t.component for t in made.plan.trials if t.role == "graft")
+    assert max(grafts.values()) == 3
+    assert set(made.designs) == {t.label for t in made.plan.trials}
+    assert DECAY in made.titles.values()
+    assert "conv conv[4] in k" in made.titles.values()
+    assert len(set(made.titles.values())) == len(made.titles)
+    used = {t.against for t in made.plan.trials if t.role == "graft"}
+    assert {t.label for t in made.plan.trials if t.role == "host"} == used
+
+
+def test_the_component_that_matters_is_needed_and_transfers(made: Planned) -> None:
+    a = found(made)
+    verdicts = {a.titles[r.component]: r.verdict for r in a.findings.removed}
+    assert verdicts[DECAY] == "needed"
+    assert sum(v == "needed" for v in verdicts.values()) <= 2
+    moved = {a.titles[t.component]: t for t in a.findings.transferred}
+    assert moved[DECAY].verdict == "transfers"
+    assert moved[DECAY].hosts == 3
+    assert a.by_task[next(c for c, t in a.titles.items() if t == DECAY)][TASKS[0]] > 0.4
+    assert a.evidence()[0].component == DECAY
+
+
+def test_a_deletion_that_does_not_train_is_said_and_has_no_number(made: Planned) -> None:
+    label = next(t.label for t in made.plan.trials if "erase" in t.label)
+    a = found(made, fails=label)
+    assert "nan: planted nan" in a.reasons[label]
+    assert not any("erase" in r.component for r in a.findings.removed)
+    assert any(label in line for line in table.failures(a))
+
+
+def test_a_winner_that_does_not_train_is_refused(made: Planned) -> None:
+    with pytest.raises(ValueError, match="the winner does not train, nan"):
+        found(made, fails="winner")
+    with pytest.raises(ValueError, match="3 seeds"):
+        attribute(Engineer(lab(made), PROTOCOL, 0, "rank"), made, 2)
+
+
+def test_everything_is_printed_and_drawn(made: Planned) -> None:
+    a = found(made)
+    rows = a.evidence()
+    assert any(r.component.endswith(GRAFTED) for r in rows)
+    assert len(table.removed(a)) == len(a.findings.removed) + 1
+    assert table.moved(a)[1][3] == "transfers"
+    assert DECAY in attribution(components(rows), Asked(unit="sd")).svg()
+    answer = pareto_sentence(concentrated([a]))
+    data = json.dumps(table.as_json([a], rows, answer), allow_nan=False)
+    assert DECAY in data
+    levels = [row[1] for row in table.evidence(rows)[1:]]
+    assert set(levels) == {"causal"}
+
+
+def test_the_question_of_few_components_needs_several_winners(made: Planned) -> None:
+    a = found(made)
+    assert "too few for an interval): open" in pareto_sentence(concentrated([a]))
+    many = [a] * 8
+    assert "yes." in pareto_sentence(concentrated(many))
+    assert "nothing is known" in pareto_sentence(concentrated([]))
+
+
+def test_associations_come_after_and_count_lineages() -> None:
+    rng = np.random.default_rng(0)
+    people: list[Member] = []
+    for lineage in range(24):
+        has = lineage % 2 == 0
+        for _ in range(5):
+            motifs = Counter({"mul(a, b)": 1} if has else {})
+            motifs["add(c, d)"] = 1
+            people.append(Member(motifs, 2.0 * has - 1 + rng.normal(0, 0.3), str(lineage)))
+    rows = associated(people, {"decay": ("mul(a, b)",), "other": ("add(c, d)",)})
+    assert [(r.component, r.level) for r in rows] == [("decay", "model"), ("decay", "lift")]
+    model, lift = rows
+    assert model.low > 0
+    assert lift.low > 1
+    assert lift.lineages == 12
+    assert associated(people[:10], {"decay": ("mul(a, b)",)}) == []
+
+
+def test_planted_unpaired_deletions_find_nothing(made: Planned) -> None:
+    """The winner on other seeds than what is taken out of it."""
+
+    def unpaired(job: Job) -> Outcome:
+        out = lab(made).function(job)
+        if job.kind != "train":
+            return out
+        shift = 5 * normal("own", job.spec["program"], job.spec["seed"])
+        return done({"auc": float(out.values["auc"]) + shift, "metrics": {}})  # type: ignore[arg-type]
+
+    engineer = Engineer(FakeLab(unpaired), PROTOCOL, 0, "rank")
+    engineer.calibrate(made.winner, TASKS)
+    a = attribute(engineer, made, 6)
+    assert {r.verdict for r in a.findings.removed} == {"open"}
