@@ -95,8 +95,8 @@ def _measured(
     bar = _bar(arguments.bar, designs)
     with laboratory(arguments, f"rank {protocol.hash[:12]}", protocol) as (engineer, heard, lab):
         tell(cost.said(protocol, len(designs), arguments.workers, engineer.costs))
-        introduce(lab.store, lab.name, entrants, designs, panel)
         (reference,) = operators(entrants, [REFERENCE])
+        introduce(lab.store, lab.name, entrants, designs, panel, [reference])
         engineer.calibrate(reference, protocol.tiers[0].tasks)
         found = measure(engineer, heard, designs, told=_told)
         plain = protocol.host == "plain"

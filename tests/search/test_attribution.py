@@ -1,4 +1,4 @@
-"""Attribution: what is taken out is found missing, what is put in to help, and all of it is said."""
+"""Attribution: what is taken out is missed, what is put in helps, and all of it is said."""
 
 from __future__ import annotations
 

@@ -74,17 +74,21 @@ def begin(store: Store, run: str, protocol: Protocol, master: int) -> None:
 
 
 def introduce(
-    store: Store, run: str, entrants: Entrants, designs: Sequence[Design], panel: Sequence[Design]
-) -> None:
-    """Writes down who is measured, so that `asiarch report` shows it: the panel as such."""
+    store: Store, run: str, entrants: Entrants, designs: Sequence[Design],
+    panel: Sequence[Design], others: Sequence[Design] = (),
+) -> None:  # fmt: skip
+    """Writes down who is measured, so that `asiarch report` shows it: the panel as such. `others`:
+    those that are looked at and not measured.
+    """
     proposals = store.knowledge.proposals(run)
     there = {p.candidate for p in proposals}
     operators = {d.id: PANEL for d in panel}
     fresh = [d for d in designs if d.id not in there]
     with store.transaction():
-        for number, d in enumerate(fresh, start=len(proposals)):
+        for d in (*fresh, *others):
             facts = {"niche": asdict(niche(entrants.facts(d)))}
             store.knowledge.add(Candidate(d.id, d.text, d.op, dict(d.sizes), facts))
+        for number, d in enumerate(fresh, start=len(proposals)):
             store.knowledge.propose(
                 Proposal(
                     run, number, operators.get(d.id, GIVEN), d.text, d.op, ACCEPTED, d.id,
