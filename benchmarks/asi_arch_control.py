@@ -174,8 +174,8 @@ def _verdict(ranked: Ranking, made: Measured) -> str:
 def _slow(made: Measured) -> str:
     over = {(i, t): o.seconds for (i, t, _), o in made.trained.items() if o.seconds > LONGEST}
     if not over:
-        return f"No run took more than {LONGEST:.0f} s of CPU time."
-    return f"{len(over)} cells have runs of more than {LONGEST:.0f} s of CPU time."
+        return f"No run took more than {LONGEST:.0f} s on its core."
+    return f"{len(over)} cells have runs of more than {LONGEST:.0f} s on a core that was shared."
 
 
 def main() -> None:

@@ -150,7 +150,7 @@ def _say(made: Bench, parts: Sequence[Part], seeds: int, workers: int) -> None:
     spent = sum(o for o in _spent(made.store))
     print(
         f"{len(cells)} cells (operator, task) of {runs} runs each: about"
-        f" {cost.duration(total)} of CPU time, {cost.duration(total / workers)} with {workers}"
+        f" {cost.duration(total)} of one core, {cost.duration(total / workers)} with {workers}"
         f" workers; {cost.duration(spent)} of it is in the store",
         flush=True,
     )
@@ -183,12 +183,13 @@ def circumstances(found: Iterable[Found]) -> str:
             if (o := f.measured.trained.get((d.id, t, k))) is not None}  # fmt: skip
     seconds = [o.seconds for o in runs.values()]
     seeds = sorted({f.seeds for f in each})
+    rates = ", ".join(f"{r:g}" for r in FULL.learning_rates)
+    hours, longest = sum(seconds) / 3600, max(seconds, default=0.0)
     return (
         f"{date.today().isoformat()}, {os.cpu_count()} cores of an {platform.machine()} CPU,"
-        f" asiarch {__version__}, torch {torch.__version__}, Python {platform.python_version()}. Learning"
-        f" rates {', '.join(f'{r:g}' for r in FULL.learning_rates)}, chosen on one seed for each"
-        f" operator and task; scored on {' or '.join(map(str, seeds))} others: {len(runs)} scoring"
-        f" runs, {sum(seconds) / 3600:.2f} CPU hours, {max(seconds, default=0):.0f} s the longest."
-        f" Parameters within 2 % of the softmax network's by the channel mixer's width; the same"
-        " convolution of 4 and SiLU before every mixer."
+        f" asiarch {__version__}, torch {torch.__version__}, Python {platform.python_version()}."
+        f" Learning rates {rates}, chosen on one seed for each operator and task; scored on"
+        f" {' or '.join(map(str, seeds))} others: {len(runs)} scoring runs, {hours:.2f} h of one"
+        f" core, {longest:.0f} s the longest. Parameters within 2 % of the softmax network's by the"
+        " channel mixer's width; the same convolution of 4 and SiLU before every mixer."
     )

@@ -11,11 +11,11 @@ SECONDS = {
     "update.small": 8.0, "copy.small": 10.0, "compression.small": 5.0, "memorisation.small": 3.0,
     "parity.small": 4.0, "s3.small": 3.0, "s3.all": 12.0, "s5.small": 15.0, "bytes.small": 8.0,
 }  # fmt: skip
-"""CPU-seconds of a run of each small task: means over the panel on one core of an x86-64 CPU."""
+"""Seconds of a run of each small task: means over the panel on one idle core of an x86-64 CPU."""
 UNKNOWN = 600.0
 """Of a task as published, whose runs nobody has timed here."""
 CHECK = 2.0
-"""CPU-seconds of a check with the fast laws."""
+"""Seconds of a check with the fast laws."""
 
 
 def runs(protocol: Protocol) -> int:
@@ -25,7 +25,7 @@ def runs(protocol: Protocol) -> int:
 
 
 def seconds(protocol: Protocol, designs: int, known: Mapping[str, float] | None = None) -> float:
-    """CPU-seconds of a ranking from nothing. `known`: of a run by task, where it was measured."""
+    """Seconds of one core for a ranking from nothing. `known`: of a run by task, as measured."""
     each = {**SECONDS, **(known or {})}
     tasks = protocol.tiers[0].tasks
     share = _share(protocol)
@@ -54,7 +54,7 @@ def said(protocol: Protocol, designs: int, workers: int, known: Mapping[str, flo
     tasks = protocol.tiers[0].tasks
     count = designs * len(tasks) * runs(protocol)
     return (
-        f"{designs} operators on {', '.join(tasks)}: {count} runs, about {duration(total)} of CPU"
-        f" time, {duration(total / workers)} with {workers} workers; what the store has is not run"
+        f"{designs} operators on {', '.join(tasks)}: {count} runs, about {duration(total)} of one"
+        f" core, {duration(total / workers)} with {workers} workers; what the store has is not run"
         " again"
     )

@@ -27,7 +27,7 @@ class Cell:
     """One operator on one task, means over its scoring seeds. `metric`: the protocol's, nats;
     `loss`: of the test rows; `accuracy_long`: beyond the training length, nan where the task has no
     such part; `edge`: the best learning rate is the grid's first or last; `sensitivity`: the mean
-    over the grid above the best, nats; `seconds`: CPU time of a run.
+    over the grid above the best, nats; `seconds`: wall time of a run on its core.
     """
 
     task: str

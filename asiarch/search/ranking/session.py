@@ -98,7 +98,7 @@ def introduce(
 
 
 def costs(store: Store) -> dict[str, float]:
-    """Mean CPU-seconds of a run of each task, of what the store has measured."""
+    """Mean seconds of a run of each task, of what the store has measured."""
     seen: dict[str, list[float]] = {}
     for run in store.runs.all():
         for m in store.knowledge.measurements(run):
