@@ -36,8 +36,8 @@ KINDS = {"linear_core", "gla_core", "delta_core", "gated_delta_core", "kda_core"
          "stick_breaking_core", "moba", "llama"}  # fmt: skip
 """One of each kind; the others differ in words."""
 
-COMPILED = {"gla_core", "delta_core", "dplr_core", "hgrn", "slstm", "mlstm_core", "titans_core",
-            "moba", "llama"} | NOT_IN_THE_RING  # fmt: skip
+COMPILED = {"gla_core", "delta_core", "dplr_core", "slstm", "mlstm_core", "titans_core", "moba",
+            "llama", "abc", "lightnet"}  # fmt: skip
 """Definitions that are compiled and run in floats."""
 
 ALL = pytest.mark.parametrize("program", PROGRAMS, ids=str)
