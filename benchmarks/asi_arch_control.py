@@ -39,12 +39,13 @@ FIRST = (
 )  # fmt: skip
 """Those that leave a channel mixer of more than a half of the others' width; then the rest."""
 LONGEST = 90.0
+BASELINES = ("gdn_mixer", "delta_mixer")
 
 
 def designs() -> tuple[Design, Design, list[Design]]:
     """Gated delta, delta, and the gallery in the order in which it is measured."""
     entrants = Entrants()
-    (gated,), (delta,) = (entrants.of_library(f"panel.{n}_mixer") for n in ("gdn", "delta"))
+    (gated,), (delta,) = (entrants.of_library(f"panel.{n}") for n in BASELINES)
     gallery = entrants.of_library("asi_arch")
     for i, d in enumerate(gallery):
         gallery[i] = Design(d.id, d.name.partition(".")[2], d.text, d.op, d.sizes)
@@ -144,9 +145,7 @@ def claims(made: Measured, ranked: Ranking) -> dict[str, float]:
     """
     bar = next(r.design for r in ranked.rows if r.design.name == ranked.bar)
     others = [
-        r.design
-        for r in ranked.rows
-        if r.overall.raw.known and not r.design.name.endswith("_mixer")
+        r.design for r in ranked.rows if r.overall.raw.known and r.design.name not in BASELINES
     ]
     if not others or made.seeds < LEAST:
         return {}
@@ -158,7 +157,7 @@ def claims(made: Measured, ranked: Ranking) -> dict[str, float]:
 
 
 def _verdict(ranked: Ranking, made: Measured) -> str:
-    rows = [r for r in ranked.rows if r.overall.raw.known and not r.design.name.endswith("_mixer")]
+    rows = [r for r in ranked.rows if r.overall.raw.known and r.design.name not in BASELINES]
     better = [r.design.name for r in rows if r.overall.shrunk.low > 0]
     worse = [r.design.name for r in rows if r.overall.shrunk.high < 0]
     p = claims(made, ranked)

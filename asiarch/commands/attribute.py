@@ -4,7 +4,7 @@ Every component with a neutral element is taken out (a gate becomes 1, a convolu
 and put into other operators; each is matched in parameters and trained on the same seeds, its
 learning rate chosen by the common rule. Causal findings come first, then what a model and a count
 say of the store's candidates. WINNER is a program, FILE:OP, a name of the library, or the id of a
-candidate in the store (or its beginning).
+candidate in the store (or its beginning); the store is that of `asiarch search` unless given.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SUMMARY = "what the components of an operator bring, by deletion and grafting"
 HOSTS = "linc_mixer,retention_mixer,scalar_mixer,gla_mixer,lin_mixer,delta_mixer"
 FEWEST_SEEDS = 3
+SEARCHED = "runs/search.db"
 ID = re.compile(r"[0-9a-f]{6,64}")
 
 
@@ -61,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--svg", metavar="FILE.svg", help="the figure")
     add_measuring(parser)
+    parser.set_defaults(store=SEARCHED)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -87,7 +87,7 @@ def test_rank_prints_a_table_and_writes_numbers(capsys: pytest.CaptureFixture[st
     both = json.loads(Path("r.json").read_text())
     assert [r["protocol"]["host"] for r in both] == ["conv", "plain"]
     assert [r["design"]["name"] for r in both[1]["rows"] if r["apart"]] == ["mine"]
-    assert problems(Path("asiarch.db")) == []
+    assert problems(Path("runs/rank.db")) == []
 
 
 def test_an_interrupted_rank_goes_on_and_trains_nothing_twice(
@@ -105,12 +105,12 @@ def test_an_interrupted_rank_goes_on_and_trains_nothing_twice(
     assert main(RANK) == 0
     assert InProcess.ran == whole
     assert capsys.readouterr().out == first
-    assert problems(Path("asiarch.db")) == []
-    with Store("asiarch.db") as store:
+    assert problems(Path("runs/rank.db")) == []
+    with Store("runs/rank.db") as store:
         (run,) = store.runs.all()
         assert len(store.knowledge.proposals(run)) == 3
-    assert main(["report", "asiarch.db"]) == 0
-    assert "mine" in Path("asiarch.html").read_text()
+    assert main(["report", "runs/rank.db"]) == 0
+    assert "mine" in Path("runs/rank.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_an_interrupted_rank_goes_on_and_trains_nothing_twice(
         (["rank", "mine.asi", "--workers", "0"], "--workers is a number"),
         (["noise-floor", "--runs", "5"], "--runs is 9 at least"),
         (["attribute", "mine.asi", "--seeds", "2"], "--seeds is 3 at least"),
-        (["attribute", "abcdef12"], "there is no store asiarch.db"),
+        (["attribute", "abcdef12"], "there is no store runs/search.db"),
     ],
 )
 def test_wrong_calls_are_told_what_to_do(
@@ -157,12 +157,23 @@ def test_noise_floor_prints_noise_and_the_protocols_errors(
 def test_attribute_prints_effects_and_draws_them(capsys: pytest.CaptureFixture[str]) -> None:
     Path("mine.asi").write_text(OWN)
     assert main(RANK) == 0
-    with Store("asiarch.db") as store:
+    with Store("runs/rank.db") as store:
         id = next(
             i for i in store.knowledge.candidates() if "mine" in store.knowledge.candidate(i).op
         )
     capsys.readouterr()
-    call = ["attribute", id[:12], "--tasks", "update", "--workers", "1", "--grafts", "1"]
+    call = [
+        "attribute",
+        id[:12],
+        "--store",
+        "runs/rank.db",
+        "--tasks",
+        "update",
+        "--workers",
+        "1",
+        "--grafts",
+        "1",
+    ]
     assert main([*call, "--svg", "a.svg", "--json", "a.json"]) == 0
     shown = capsys.readouterr().out
     assert "lost without it" in shown

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asiarch.search.ranking.entrants import Entrants
     from asiarch.search.ranking.session import Heard
 
-STORE = "asiarch.db"
+STORE = "runs/rank.db"
 
 
 def add_measuring(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
         "--steps", type=int, default=0, metavar="N", help="of training; the task's own unless given"
     )
     parser.add_argument(
-        "--store", default=STORE, metavar="FILE", help=f"where runs are kept ({STORE})"
+        "--store", default=STORE, metavar="FILE", help="where runs are kept (%(default)s)"
     )
     parser.add_argument(
         "--workers",

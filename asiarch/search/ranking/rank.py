@@ -148,7 +148,7 @@ def _cell(measured: Measured, design: Design, task: str, found: Effects) -> Cell
         chance([_number(m.get("solved_long")) for m in metrics]),
         rate.value if rate.value is not None else math.nan,
         whole and rate.edge,
-        rate.sensitivity,
+        max(0.0, rate.sensitivity) if math.isfinite(rate.sensitivity) else math.nan,
         _of_check(measured, design, task, "parameters"),
         _of_check(measured, design, task, "hidden"),
         _of_check(measured, design, task, "state_floats"),

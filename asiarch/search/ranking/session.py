@@ -64,6 +64,7 @@ def opened(
     seen: Seen | None = None,
 ) -> Generator[StoreLab]:  # fmt: skip
     """A lab on the file, which is made where there is none. Raises StoreError."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     with Store(path) as store, LocalProcesses(KINDS, slots=workers) as executor:
         begin(store, run, protocol, master)
         yield StoreLab(store, run, executor, seen=seen)
