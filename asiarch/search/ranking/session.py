@@ -33,6 +33,11 @@ class Heard:
     )
     checked: dict[tuple[str, str], Outcome] = field(default_factory=dict[tuple[str, str], Outcome])
 
+    @property
+    def left(self) -> float | None:
+        """Of the lab behind it."""
+        return self.lab.left
+
     def run(self, requests: Sequence[Request]) -> list[Outcome]:
         outcomes = self.lab.run(requests)
         for r, outcome in zip(requests, outcomes, strict=True):
@@ -48,6 +53,11 @@ class Known:
     """A lab that trains nothing: what a store has, or OutOfBudget."""
 
     store: Store
+
+    @property
+    def left(self) -> float | None:
+        """Nothing is spent, so there is no cap."""
+        return None
 
     def run(self, requests: Sequence[Request]) -> list[Outcome]:
         keys = [r.job.key for r in requests]
