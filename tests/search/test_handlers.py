@@ -123,7 +123,7 @@ def test_planted_artefacts_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     # Labels that are not shuffled at all are learnt, which the finding takes for a leak.
     constant = replace(common, task=replace(task, source=Repeating(task.source)), batch=32)
     monkeypatch.setattr(artefacts, "Shuffled", lambda source: source)
-    monkeypatch.setattr(artefacts, "STEPS", 200)
+    monkeypatch.setattr(artefacts, "STEPS", 60)
     fast = replace(run, learning_rate=2e-2)
     assert not _ok(artefacts.shuffled_labels(fast, constant))
 

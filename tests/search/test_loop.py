@@ -22,6 +22,7 @@ from asiarch.search.loop import search as loop
 from asiarch.search.loop.arms import Asked
 from asiarch.search.loop.session import session
 from asiarch.search.protocol import Protocol, Tier
+from asiarch.search.report.collect import collect
 from asiarch.search.researcher import Proposal
 from asiarch.search.store import Conflict, Store
 from tests.search import fake_search
@@ -43,13 +44,13 @@ def found(
 
 @pytest.mark.parametrize("arm", sorted(ARMS))
 def test_the_same_settings_give_the_same_archive(arm: str) -> None:
-    first, record, _ = found(arm=arm, count=4)
-    second, _, _ = found(arm=arm, count=4)
+    first, record, _ = found(arm=arm, count=2)
+    second, _, _ = found(arm=arm, count=2)
     assert first.archive() == second.archive()
     assert first.history is not None
-    assert len(first.history.found()) == 4
+    assert len(first.history.found()) == 2
     assert record.charged == [n.number for n in record.noted if n.verdict == "accepted"][3:]
-    other, _, _ = found(arm=arm, count=4, master=1)
+    other, _, _ = found(arm=arm, count=2, master=1)
     assert other.archive() != first.archive()
 
 
@@ -326,3 +327,23 @@ def test_a_budget_that_ends_amid_a_race_keeps_what_was_measured() -> None:
     assert len(set(kept)) <= 2
     assert kept[0] == 6
     assert all("jobs were run" in f.ended for f in ended[1:])
+
+
+def test_what_is_written_is_what_a_report_reads(tmp_path: Path) -> None:
+    """Of the arm whose parents are of the literature, which nobody has measured."""
+    made = fake_search.settings("random", 2, 2)
+    with session(tmp_path / "s.db", made, kinds=fake_search.KINDS) as opened:
+        result = opened.search()
+        data = collect(opened.store, made.run)
+        proposals = opened.store.knowledge.proposals(made.run)
+        parents = [p for p in proposals[-1].parents if not opened.store.knowledge.knows(p)]
+        claims = opened.store.claims.frozen(made.run)
+        assert len(opened.store.events.since()) > 0
+    assert parents == []
+    assert proposals[-1].edits
+    assert result.history is not None
+    assert result.yardstick is not None
+    assert data.asked.baseline == result.yardstick.bar.name
+    measured = {c.id for c in data.candidates if c.overall.known}
+    assert {m.design.id for m in result.history.found()} <= measured
+    assert [list(claims.values())] == [[[v.design.id for v in result.verdicts]]] or not claims
