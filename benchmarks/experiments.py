@@ -31,12 +31,13 @@ from asiarch.search.store import Store
 
 @dataclass(frozen=True)
 class Part:
-    """Operators on tasks; `bar` is what tables compare with."""
+    """Operators on tasks; `bar` is what tables compare with; `host`: conv, or plain."""
 
     key: str
     tasks: tuple[str, ...]
     designs: tuple[Design, ...]
     bar: Design
+    host: str = "conv"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Bench:
     entrants: Entrants = field(default_factory=Entrants)
 
     def protocol(self, part: Part, seeds: int) -> Protocol:
-        return ranked(FULL, tasks=part.tasks, seeds=seeds, steps=self.steps)
+        return ranked(FULL, tasks=part.tasks, seeds=seeds, steps=self.steps, host=part.host)
 
     def found(self, part: Part, seeds: int) -> Found | None:
         """The part with so many seeds; None where the store lacks some of it and nobody trains."""
@@ -144,9 +145,9 @@ def _say(made: Bench, parts: Sequence[Part], seeds: int, workers: int) -> None:
     known = costs(made.store)
     each = {**cost.SECONDS, **known}
     share = 1.0 if not made.steps else 0.2
-    cells = {(d.id, task) for p in parts for d in p.designs for task in p.tasks}
+    cells = {(d.id, task, p.host) for p in parts for d in p.designs for task in p.tasks}
     runs = cost.runs(made.protocol(parts[0], seeds))
-    total = sum(cost.CHECK + runs * each[task] * share for _, task in cells)
+    total = sum(cost.CHECK + runs * each[task] * share for _, task, _ in cells)
     spent = sum(o for o in _spent(made.store))
     print(
         f"{len(cells)} cells (operator, task) of {runs} runs each: about"
@@ -178,7 +179,7 @@ def circumstances(found: Iterable[Found]) -> str:
     import torch
 
     each = list(found)
-    runs = {(d.id, t, k): o for f in each for d in f.part.designs
+    runs = {(f.part.host, d.id, t, k): o for f in each for d in f.part.designs
             for t in f.part.tasks for k in range(f.seeds)
             if (o := f.measured.trained.get((d.id, t, k))) is not None}  # fmt: skip
     seconds = [o.seconds for o in runs.values()]
@@ -191,5 +192,6 @@ def circumstances(found: Iterable[Found]) -> str:
         f" Learning rates {rates}, chosen on one seed for each operator and task; scored on"
         f" {' or '.join(map(str, seeds))} others: {len(runs)} scoring runs, {hours:.2f} h of one"
         f" core, {longest:.0f} s the longest. Parameters within 2 % of the softmax network's by the"
-        " channel mixer's width; the same convolution of 4 and SiLU before every mixer."
+        " channel mixer's width. Host `conv`: the same convolution of 4 and SiLU before every"
+        " mixer; host `plain`: none."
     )
