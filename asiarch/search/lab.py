@@ -16,7 +16,8 @@ from asiarch.search.job import Job, Outcome
 from asiarch.search.seeds import Role
 from asiarch.search.store import BudgetExhausted, Store
 
-POLL = 0.05
+POLL = 0.25
+"""Seconds between looks at what others have done; what ends here is seen at once."""
 WALL = "wall_seconds"
 
 

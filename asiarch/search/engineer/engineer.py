@@ -66,7 +66,6 @@ class Engineer:
     run: str
     setting: Setting = field(default_factory=Setting)
     costs: dict[str, float] = field(default_factory=dict[str, float])
-    flops: float = 0.0
 
     def __post_init__(self) -> None:
         self.setting = replace(self.setting, host=self.protocol.host)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asiarch.search.archive import Niche, Slot, niche
 from asiarch.search.archive.rounds import Round
@@ -173,10 +173,7 @@ def _judgement(noted: Noted, verdict: Verdict) -> Noted:
 
 
 def _with(noted: Noted, verdict: str, candidate: str | None, label: str, note: str) -> Noted:
-    return Noted(
-        noted.number, noted.operator, noted.text, noted.op, verdict, candidate, noted.parents,
-        noted.edits, label, note,
-    )  # fmt: skip
+    return replace(noted, verdict=verdict, candidate=candidate, label=label, note=note)
 
 
 def _number(values: Mapping[str, Json], name: str) -> float:

@@ -68,7 +68,6 @@ class Search:
             sizes=SIZES, checker=self.workshop.checker, identifier=self.workshop.identifier
         )
         self.found = Found(settings)
-        self.stage = ""
 
     def result(self) -> Found:
         """Runs until the candidates or the lab's budget are used up, then judges what was promoted.
@@ -284,7 +283,6 @@ class Search:
 
     def tell(self, stage: str) -> None:
         """Where the search stands."""
-        self.stage = stage
         found, history = self.found, self.found.history
         if history is None:
             self.watch.stands(Standing(stage, limit=self.settings.candidates))
