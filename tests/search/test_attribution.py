@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 
-from asiarch.search.engineer import Engineer
+from asiarch.search.engineer import Design, Engineer
 from asiarch.search.job import Job, Outcome, done
 from asiarch.search.lab import FakeLab
 from asiarch.search.protocol import QUICK
@@ -24,9 +25,9 @@ from asiarch.search.ranking.attribute import (
 )
 from asiarch.search.ranking.entrants import Entrants
 from asiarch.search.ranking.measure import ranked
-from asiarch.search.ranking.population import Member, associated
+from asiarch.search.ranking.population import Member, associated, members
 from asiarch.search.report.collect import components
-from asiarch.search.report.data import Asked
+from asiarch.search.report.data import Asked, Candidate, Estimate
 from asiarch.search.report.figures import attribution
 from tests.search.fake import World, normal
 
@@ -169,3 +170,24 @@ def test_planted_unpaired_deletions_find_nothing(made: Planned) -> None:
     engineer.calibrate(made.winner, TASKS)
     a = attribute(engineer, made, 6)
     assert {r.verdict for r in a.findings.removed} == {"open"}
+
+
+def test_members_are_candidates_with_effects_under_their_oldest_ancestor() -> None:
+    (first, second, _) = Entrants().of_library("panel")[:3]
+    known = Estimate(1.0, 0.5, 1.5)
+
+    def candidate(id: str, design: Design, parents: tuple[str, ...], **more: Any) -> Candidate:
+        sizes = dict(design.sizes)
+        return Candidate(id, id, design.text, design.op, sizes, parents=parents, **more)
+
+    found = members(
+        [
+            candidate("a", first, (), overall=known),
+            candidate("b", second, ("a",), overall=known),
+            candidate("c", first, ("b", "x")),
+            candidate("d", second, ("c",), overall=known),
+            Candidate("broken", "broken", "op f", "f", overall=known),
+        ]
+    )
+    assert [(m.lineage, m.effect) for m in found] == [("a", 1.0)] * 3
+    assert found[1].motifs == found[2].motifs != found[0].motifs

@@ -158,25 +158,21 @@ def test_attribute_prints_effects_and_draws_them(capsys: pytest.CaptureFixture[s
     Path("mine.asi").write_text(OWN)
     assert main(RANK) == 0
     with Store("runs/rank.db") as store:
-        id = next(
-            i for i in store.knowledge.candidates() if "mine" in store.knowledge.candidate(i).op
-        )
+        (run,) = store.runs.all()
+        known = map(store.knowledge.candidate, store.knowledge.candidates())
+        id = next(c.id for c in known if c.op == "mine")
     capsys.readouterr()
-    call = [
-        "attribute",
-        id[:12],
-        "--store",
-        "runs/rank.db",
-        "--tasks",
-        "update",
-        "--workers",
-        "1",
-        "--grafts",
-        "1",
-    ]
-    assert main([*call, "--svg", "a.svg", "--json", "a.json"]) == 0
+    call = ["attribute", id[:12], "--tasks", "update", "--workers", "1", "--grafts", "1"]
+    call += ["--store", "runs/rank.db", "--json", "a.json"]
+    assert main([*call, "--svg", "a.svg"]) == 0
     shown = capsys.readouterr().out
     assert "lost without it" in shown
     assert "causal" in shown
     assert Path("a.svg").read_text().startswith("<svg")
     assert json.loads(Path("a.json").read_text())["winners"][0]["name"] == "mine"
+    # Too few lineages for an association: none is made up.
+    assert main([*call, "--run", run]) == 0
+    levels = {e["level"] for e in json.loads(Path("a.json").read_text())["evidence"]}
+    assert levels == {"causal"}
+    assert main([*call, "--run", "nothing"]) == 2
+    assert "has no run 'nothing'" in capsys.readouterr().err
