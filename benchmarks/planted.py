@@ -97,7 +97,10 @@ def write_table(path: Path) -> None:
     """
     commits = {x["commit"] for x in _lines()}
     mine = {c for c in commits if _in_history(c)}
-    last = {(x["bug"], x["first"]): x for x in _lines() if x["commit"] in mine}
+    names = {b.name for b in BUGS}
+    last = {
+        (x["bug"], x["first"]): x for x in _lines() if x["commit"] in mine and x["bug"] in names
+    }
     dates = sorted({x["date"] for x in last.values()})
     commits = sorted({x["commit"] for x in last.values()})
     machines = sorted({x["machine"] for x in last.values()})
