@@ -17,6 +17,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from asiarch.fuzz.bugs import BUGS
+
 from asiarch.fuzz.ledger import commit
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -87,8 +89,9 @@ def fuzzed(row: str, ledger: Sequence[Line]) -> str:
 
 
 def planted(ledger: Sequence[Line]) -> str:
-    """Of each bug its last hunt."""
-    last = {e["bug"]: e for e in ledger}
+    """Of each bug that there is its last hunt."""
+    names = {b.name for b in BUGS}
+    last = {e["bug"]: e for e in ledger if e["bug"] in names}
     counts = sorted(e["programs"] if e["law"] else 10**9 for e in last.values())
     found = sum(1 for e in last.values() if e["law"])
     median = counts[len(counts) // 2] if counts else 0
