@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from asiarch.fuzz.bugs import BUGS
-
 from asiarch.fuzz.ledger import commit
 
 ROOT = Path(__file__).resolve().parents[1]
