@@ -206,6 +206,21 @@ def test_types_and_frozen_weights(module: nn.Module, x: Tensor) -> None:
     assert all(p.grad is None for p in frozen.parameters())
 
 
+@pytest.mark.filterwarnings("ignore:Mismatch dtype")  # torch's, of a norm in half precision
+def test_autocast(module: nn.Module, x: Tensor) -> None:
+    """Products in half precision, states and decays in float32, gradients in the weights' own."""
+    expected, truth = module(x), gradients(module, x)
+    module.zero_grad()
+    with torch.autocast("cpu", torch.float16):
+        low = module(x)
+    low.float().square().mean().backward()
+    assert (low.float() - expected).abs().max() < 0.02 * expected.abs().max()
+    for name, p in module.named_parameters():
+        assert p.grad is not None
+        assert p.grad.dtype == torch.float32
+        assert (p.grad - truth[name]).norm() < 0.05 * truth[name].norm() + 1e-4
+
+
 def test_functional_call(module: nn.Module, x: Tensor) -> None:
     given = {name: 0.5 * p for name, p in parameters(module).items()}
     found = grad(lambda p: functional_call(module, p, (x,)).square().mean())(given)
