@@ -42,7 +42,7 @@ fuzz: env ## four minutes of drawn programs against everything that must hold, o
 	@$(MAKE) --no-print-directory -j2 FUZZ_SEED=$(FUZZ_SEED) fuzz-facts fuzz-modules
 
 fuzz-facts:
-	@$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C1 --policy non_causal --laws grade,causal --programs 20000 --seconds 200
+	@$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C1 --policy non_causal --laws grade,causal --programs 20000 --seconds 220
 	@$(ONE_THREAD) $(BIN)/$(FUZZ) --suite C2 --laws accepted,grade,text,format,range,cost,surface --programs 2000 --seconds 40
 
 fuzz-modules:

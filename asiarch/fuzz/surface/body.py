@@ -9,9 +9,9 @@ import numpy as np
 
 from asiarch.fuzz.surface import calls, labels
 from asiarch.fuzz.surface.expression import value
-from asiarch.fuzz.surface.frame import Counted, Frame, Shared, State, at_tokens
+from asiarch.fuzz.surface.frame import Bound, Counted, Frame, Shared, State, at_tokens
 from asiarch.fuzz.surface.static import number, whole
-from asiarch.fuzz.surface.value import Axes, Thunk, Value
+from asiarch.fuzz.surface.value import NOWHERE, Axes, Thunk, Value
 from asiarch.language import ast
 
 
@@ -117,4 +117,16 @@ def _for(f: Frame, s: ast.For) -> None:
         own = {x.name.id for x in s.body if isinstance(x, (ast.Param, ast.State, ast.Share))}
         for name in f.names:
             if name not in own:
-                f.names[name] = inner.names[name]
+                f.names[name] = _carried(f.names[name], inner.names[name])
+
+
+def _carried(before: Bound, after: Bound) -> Bound:
+    """What an iteration hands on has the type of what it was given, the order of its axes too."""
+    if before is after or not callable(before) or not callable(after):
+        return after
+
+    def turned(t: int, j: int) -> Value:
+        x, axes = after(t, j), before(NOWHERE, NOWHERE).axes
+        return x.ordered(axes) if set(axes) == set(x.axes) else x
+
+    return at_tokens(turned)
