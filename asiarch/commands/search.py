@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         from asiarch.search.executor import ExecutorError
         from asiarch.search.lab import LabError
         from asiarch.search.loop.session import session
-        from asiarch.search.stats.special import MissingLibrary
+        from asiarch.search.stats.special import MissingLibrary, library
         from asiarch.search.store import StoreError
     except ImportError as error:
         raise CommandError(
@@ -89,6 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
     # As Ctrl-C: what runs goes back to the queue.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        library("scipy.special")  # before anything is trained
         with session(arguments.store, settings, budget, seen=shown.batch) as opened:
             return _search(arguments, opened, shown)
     except KeyboardInterrupt:

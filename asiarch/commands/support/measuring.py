@@ -108,7 +108,7 @@ def laboratory(
         from asiarch.search.lab import LabError, OutOfBudget
         from asiarch.search.ranking.measure import SEEDS
         from asiarch.search.ranking.session import Heard, costs, opened
-        from asiarch.search.stats.special import MissingLibrary
+        from asiarch.search.stats.special import MissingLibrary, library
         from asiarch.search.store import StoreError
     except ImportError as error:
         raise CommandError(
@@ -117,6 +117,7 @@ def laboratory(
     if arguments.workers < 1:
         raise CommandError(f"--workers is a number of processes, not {arguments.workers}")
     try:
+        library("scipy.special")  # before anything is trained
         with opened(
             arguments.store, run, protocol, master=arguments.seed, workers=arguments.workers,
             seen=Seen(),
