@@ -15,15 +15,27 @@ from torch.nn.functional import pad
 from ..rows.torch import Rows
 
 
+def even(longest: int, size: int, halves: bool) -> int:
+    """Tokens of a chunk: as few chunks as chunks of `size` would be, equally long, so that little
+    is padded; eights above eight, for blocks; `halves`: a power of two.
+    """
+    longest = max(longest, 1)
+    size = -(-longest // -(-longest // size))
+    if halves:
+        return 1 << (size - 1).bit_length()
+    return -(-size // 8) * 8 if size > 8 else size
+
+
 class Chunks:
     """Chunk c of every document that has one, longest documents first, then chunk c + 1.
 
-    size: tokens of a chunk, a power of two; sizes[c]: documents with a chunk c, times heads.
+    size: tokens of a chunk, at most those asked for but for rounding; sizes[c]: documents with a
+    chunk c, times heads.
     """
 
-    def __init__(self, rows: Rows, heads: int, size: int) -> None:
+    def __init__(self, rows: Rows, heads: int, size: int, halves: bool = False) -> None:
         self.rows, self.heads = rows, heads
-        self.size = 1 << (min(size, max(rows.lengths)) - 1).bit_length()
+        self.size = even(max(rows.lengths), size, halves)
         counts = [max(1, -(-length // self.size)) for length in rows.lengths]
         active = [sum(n > c for n in counts) for c in range(max(counts))]
         self.sizes = [heads * m for m in active]

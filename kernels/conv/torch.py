@@ -33,7 +33,7 @@ class Conv(torch.autograd.Function):
         d_x, d_taps = torch.zeros_like(x), []
         for i, tap in enumerate(taps):
             part = slice(i * ctx.dilation, i * ctx.dilation + length)
-            d_x[:, part] += tap * d_y
+            d_x[:, part].addcmul_(tap, d_y)
             d_taps.append((x[:, part] * d_y).sum((0, 1)))
         return d_x, torch.stack(d_taps), None
 

@@ -60,7 +60,7 @@ def coupled(
     target: int,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """q, w [B, T, H, K]; k by write and state; v [B, T, H, V]; p by state and state, W = K or 1."""
-    chunks, width = Chunks(rows, q.shape[2], chunk), q.shape[3]
+    chunks, width = Chunks(rows, q.shape[2], chunk, halves=True), q.shape[3]
     known = [
         v[0].new_zeros(rows.count, *q.shape[2:], v[0].shape[3]) if s is None else s for s in state
     ]

@@ -34,7 +34,7 @@ def diagonal(
     q: Tensor, k: Tensor, v: Tensor, a: Tensor, state: Any, rows: Rows, chunk: int = 64
 ) -> tuple[Tensor, Tensor]:
     """q, k, a [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] or None -> o, last."""
-    chunks = Chunks(rows, q.shape[2], chunk)
+    chunks = Chunks(rows, q.shape[2], chunk, halves=True)
     if state is None:
         state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])
     o, last, _ = Write.apply(chunks, diagonal_terms, v, state, q, k, a)

@@ -86,5 +86,5 @@ def diagonal_values(
     """q, v [B, T, H, V]; k, a [B, T, H, K]; state [N, H, K, V] or None -> o [B, T, H, K], last."""
     if state is None:
         state = v.new_zeros(rows.count, *k.shape[2:], v.shape[3])
-    o, last, _ = Values.apply(Chunks(rows, q.shape[2], chunk), q, k, v, a, state)
+    o, last, _ = Values.apply(Chunks(rows, q.shape[2], chunk, halves=True), q, k, v, a, state)
     return o, last

@@ -42,7 +42,7 @@ def diagonal_rank1(
     q: Tensor, k: Tensor, v: Tensor, a: Tensor, w: Tensor, state: Any, rows: Rows, chunk: int = 64
 ) -> tuple[Tensor, Tensor]:
     """q, k, a, w [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] or None -> o, last."""
-    chunks = Chunks(rows, q.shape[2], chunk)
+    chunks = Chunks(rows, q.shape[2], chunk, halves=True)
     if state is None:
         state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])
     o, last, _ = Erase.apply(chunks, diagonal_rank1_terms, v, state, q, k, a, w)

@@ -53,7 +53,7 @@ def diagonal_rank1_untied(
     chunk: int = 64,
 ) -> tuple[Tensor, Tensor]:
     """q, k, a, u, w [B, T, H, K]; v [B, T, H, V]; state [N, H, K, V] or None -> o, last."""
-    chunks = Chunks(rows, q.shape[2], chunk)
+    chunks = Chunks(rows, q.shape[2], chunk, halves=True)
     if state is None:
         state = v.new_zeros(rows.count, *q.shape[2:], v.shape[3])
     o, last, _ = Update.apply(chunks, diagonal_rank1_untied_terms, v, state, q, k, a, u, w)
