@@ -19,6 +19,8 @@ from asiarch.commands.support.files import write
 from asiarch.commands.support.measuring import (
     add_measuring,
     as_json,
+    check_given,
+    each_once,
     laboratory,
     names,
     operators,
@@ -95,12 +97,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _winners(arguments: argparse.Namespace, entrants: Entrants) -> list[Design]:
     out: list[Design] = []
+    sized: list[Design] = []
     for name in arguments.winners:
         if ID.fullmatch(name) and not Path(name).exists():
             out.append(_of_store(arguments.store, name, entrants))
         else:
-            out += operators(entrants, [name], arguments.sizes)
-    return out
+            sized += operators(entrants, [name], arguments.sizes)
+    check_given(sized, arguments.sizes)
+    return each_once([*out, *sized])
 
 
 def _of_store(path: str, prefix: str, entrants: Entrants) -> Design:

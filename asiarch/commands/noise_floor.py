@@ -14,6 +14,7 @@ from asiarch.commands.support.errors import CommandError
 from asiarch.commands.support.measuring import (
     add_measuring,
     as_json,
+    check_given,
     laboratory,
     operators,
     print_table,
@@ -86,6 +87,7 @@ def _floors(arguments: argparse.Namespace, protocol: Protocol) -> list[Floor]:
     made = operators(entrants, [arguments.operator], arguments.sizes)
     if len(made) != 1:
         raise CommandError(f"{arguments.operator} is {len(made)} operators; name one")
+    check_given(made, arguments.sizes)
     (design,) = made
     out: list[Floor] = []
     with laboratory(arguments, f"noise {protocol.hash[:12]}", protocol) as (engineer, _, lab):

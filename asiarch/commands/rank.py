@@ -15,6 +15,8 @@ from asiarch.commands.support.errors import CommandError
 from asiarch.commands.support.measuring import (
     add_measuring,
     as_json,
+    check_given,
+    each_once,
     laboratory,
     names,
     operators,
@@ -56,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from asiarch.search.protocol import PRESETS
-    from asiarch.search.ranking.entrants import Entrants, distinct
+    from asiarch.search.ranking.entrants import Entrants, told_apart
     from asiarch.search.ranking.measure import ranked
 
     entrants = Entrants()
@@ -65,7 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     panel = operators(entrants, against)
     if not panel:
         raise CommandError("there is nobody to compare with: --against NAMES")
-    designs = distinct([*panel, *operators(entrants, arguments.files, arguments.sizes)])
+    own = operators(entrants, arguments.files, arguments.sizes)
+    check_given(own, arguments.sizes)
+    designs = told_apart(each_once([*panel, *own]), panel, entrants.origins)
     tasks = tasks_of(names(arguments.tasks))
     hosts = ("conv", "plain") if arguments.host == "both" else (arguments.host,)
     made: list[Ranking] = []

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asiarch.commands.support.errors import CommandError
+from asiarch.commands.support.libraries import needs_torch
 
 if TYPE_CHECKING:
     from asiarch.commands.support.searching import Show
@@ -81,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(
             f"search needs {error.name}: pip install 'asiarch[torch,search]'"
         ) from None
+    needs_torch("search")
     settings = _settings(arguments)
     budget = arguments.budget
     if budget is None and settings.candidates is None:

@@ -100,7 +100,7 @@ def _alone(text: str, program: ast.Program, wanted: ast.Definition, folder: str)
     used: set[str] = set()
     while stack:
         for node in tree.nodes(stack.pop()):
-            name = _called(node)
+            name = called_by(node)
             used.add(name)
             if name in own and name not in needed:
                 needed[name] = own[name]
@@ -110,7 +110,8 @@ def _alone(text: str, program: ast.Program, wanted: ast.Definition, folder: str)
     return format("".join(lines) + "\n\n".join(parts) + "\n")
 
 
-def _called(node: object) -> str:
+def called_by(node: object) -> str:
+    """The definition that a node of the tree calls; "" where it calls none."""
     match node:
         case ast.Call() | ast.Pipe():
             return node.name.id

@@ -123,6 +123,14 @@ def test_an_interrupted_rank_goes_on_and_trains_nothing_twice(
         (["rank", "mine.asi", "--seeds", "1"], "2 scoring seeds at least"),
         (["rank", "mine.asi", "--bar", "nobody"], "no operator `nobody` is ranked"),
         (["rank", "mine.asi", "--workers", "0"], "--workers is a number"),
+        (["rank", "mine.asi", "--steps", "-5"], "--steps is a number of training steps"),
+        (["rank", "mine.asi", "--json", "nowhere/a.json"], "no such folder: nowhere"),
+        (["rank", "mine.asi", "--json", "."], ". is a folder: name a file"),
+        (["rank", "mine.asi", "-D", "Q=16"], "no operator named here has a size `Q`"),
+        (["rank", "mine.asi", "-D", "D=32"], "D is the width of the network"),
+        (["rank", "gla.gla", "-D", "K=0"], "the size K must be at least 1, not 0"),
+        (["rank", "two.asi"], "it has `two(Seq[D], Seq[D]) -> Seq[D]`"),
+        (["attribute", "mine.asi", "--svg", "nowhere/a.svg"], "no such folder: nowhere"),
         (["noise-floor", "--runs", "5"], "--runs is 9 at least"),
         (["attribute", "mine.asi", "--seeds", "2"], "--seeds is 3 at least"),
         (["attribute", "abcdef12"], "there is no store runs/search.db"),
@@ -132,6 +140,7 @@ def test_wrong_calls_are_told_what_to_do(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("mine.asi").write_text(OWN)
+    Path("two.asi").write_text("op two[D](x: Seq[D], y: Seq[D]) -> Seq[D] {\n  return x + y\n}\n")
     assert main(arguments) in (1, 2)
     assert said in capsys.readouterr().err
     assert InProcess.ran == 0
@@ -176,3 +185,69 @@ def test_attribute_prints_effects_and_draws_them(capsys: pytest.CaptureFixture[s
     assert levels == {"causal"}
     assert main([*call, "--run", "nothing"]) == 2
     assert "has no run 'nothing'" in capsys.readouterr().err
+
+
+RANK_ONE = ["rank", "mine.asi", "--workers", "1", "--tasks", "update", "--seeds", "3"]
+RANK_ONE += ["--against", "panel.linc_mixer"]
+STACK = """model small[D = 64, vocab = 256] {
+  x = embed[D](tokens)
+  x = x + mine(rmsnorm[D](x))
+  return unembed[vocab](rmsnorm[D](x))
+}
+"""
+
+
+def test_an_operator_that_a_model_of_its_file_stacks_is_ranked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """So is one whose name another definition has for a value."""
+    Path("mine.asi").write_text(OWN + STACK)
+    assert main(RANK_ONE) == 0
+    assert "mine" in capsys.readouterr().out
+    value = "op second[D](x: Seq[D]) -> Seq[D] where causal {\n  mine = tanh(x)\n  return mine\n}\n"
+    Path("mine.asi").write_text(OWN + value)
+    assert main(RANK_ONE) == 0
+    shown = capsys.readouterr().out
+    assert "mine" in shown
+    assert "second" in shown
+
+
+def test_what_is_measured_once_under_another_name_is_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("mine.asi").write_text(OWN + OWN.replace("mine", "twin"))
+    assert main(RANK_ONE) == 0
+    assert "`twin` is the same operator as `mine`" in capsys.readouterr().err
+
+
+def test_names_that_two_operators_have_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.asi").write_text(OWN.replace("mine", "linc_mixer"))
+    assert main([*RANK_ONE, "--json", "r.json"]) == 0
+    capsys.readouterr()
+    (found,) = json.loads(Path("r.json").read_text())
+    names = {r["design"]["name"] for r in found["rows"]}
+    assert names == {"linc_mixer", "linc_mixer (mine.asi)"}
+    assert found["bar"] == "linc_mixer"
+
+
+def test_another_seed_is_another_run_of_the_same_store() -> None:
+    Path("mine.asi").write_text(OWN)
+    assert main(RANK_ONE) == 0
+    ran = InProcess.ran
+    assert main([*RANK_ONE, "--seed", "1"]) == 0
+    assert InProcess.ran > ran
+    with Store("runs/rank.db") as store:
+        assert len(store.runs.all()) == 2
+
+
+def test_without_torch_a_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.asi").write_text(OWN)
+    def missing(name: str) -> None:
+        assert name == "torch"
+
+    monkeypatch.setattr("asiarch.commands.support.libraries.find_spec", missing)
+    for call in (RANK_ONE, ["attribute", "mine.asi"], ["noise-floor"], ["search"]):
+        assert main(call) == 1
+        assert "needs torch: pip install" in capsys.readouterr().err

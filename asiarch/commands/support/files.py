@@ -56,6 +56,17 @@ def write(path: str, text: str) -> None:
         raise CommandError(_trouble(path, error)) from None
 
 
+def check_writable(path: str) -> None:
+    """Raises CommandError for a file that `write` could not write; writes nothing."""
+    file, folder = Path(path), Path(path).parent
+    if file.is_dir():
+        raise CommandError(f"{path} is a folder: name a file in it")
+    if not folder.is_dir():
+        raise CommandError(f"no such folder: {folder}")
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise CommandError(f"{path}: permission denied: name a file that may be written")
+
+
 def _programs(name: str) -> Iterator[str]:
     if name == STDIN or not Path(name).is_dir():
         yield name

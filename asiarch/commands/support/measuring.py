@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asiarch.commands.support.errors import PROGRAM, CommandError
-from asiarch.commands.support.files import SUFFIX, read, write
+from asiarch.commands.support.files import SUFFIX, check_writable, read, write
+from asiarch.commands.support.libraries import needs_torch
 from asiarch.commands.support.sizes import add_sizes
 from asiarch.commands.support.terminal import columns
 
@@ -61,6 +62,8 @@ def names(text: str) -> tuple[str, ...]:
 def tasks_of(wanted: Sequence[str]) -> tuple[str, ...]:
     """Tasks by name; a short name is the small one. Raises CommandError."""
     from asiarch.language.names import suggest
+
+    needs_torch("measuring")
     from asiarch.train.tasks.registry import TASKS
 
     found: list[str] = []
@@ -75,11 +78,38 @@ def tasks_of(wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def check_given(designs: Sequence[Design], sizes: Sequence[tuple[str, int]]) -> None:
+    """Every size that was given must be one of somebody's header. Raises CommandError."""
+    from asiarch.language.names import suggest
+    from asiarch.language.parser import parse
+
+    headers = {
+        h.name.id
+        for design in designs
+        for d in parse(design.text).program.definitions
+        if d.name.id == design.op
+        for h in d.header
+    } - {"D"}
+    for name, number in sizes:
+        if name == "D":
+            raise CommandError("D is the width of the network that everybody is put into: it is"
+                               " the same for all and cannot be given")  # fmt: skip
+        if name not in headers:
+            near = suggest(name, sorted(headers))
+            has = ", ".join(sorted(headers)) or "none that can be given"
+            raise CommandError(
+                f"no operator named here has a size `{name}`; "
+                + (f"did you mean `{near}`?" if near else f"there are {has}")
+            )
+        if number < 1:
+            raise CommandError(f"the size {name} must be at least 1, not {number}")
+
+
 def operators(
     entrants: Entrants, wanted: Sequence[str], sizes: Sequence[tuple[str, int]] = ()
 ) -> list[Design]:
     """Files, FILE:OP, or names of the library. Raises CommandError."""
-    from asiarch.search.ranking.entrants import NotRanked, distinct
+    from asiarch.search.ranking.entrants import NotRanked
 
     found: list[Design] = []
     try:
@@ -94,7 +124,31 @@ def operators(
                 found += entrants.of_library(name, dict(sizes))
     except NotRanked as error:
         raise CommandError(str(error), PROGRAM) from None
-    return distinct(found)
+    return each_once(found)
+
+
+def each_once(designs: Sequence[Design]) -> list[Design]:
+    """The first of those that are one operator; which they are is said."""
+    from asiarch.search.ranking.entrants import distinct
+
+    kept = distinct(designs)
+    names = {d.id: d.name for d in kept}
+    for design in designs:
+        if design not in kept and design.name != names[design.id]:
+            tell(f"`{design.name}` is the same operator as `{names[design.id]}`, under which it is"
+                 " measured")  # fmt: skip
+    return kept
+
+
+def check_measuring(arguments: argparse.Namespace) -> None:
+    """What would be found wrong after hours is looked at before. Raises CommandError."""
+    if arguments.workers < 1:
+        raise CommandError(f"--workers is a number of processes, not {arguments.workers}")
+    if arguments.steps < 0:
+        raise CommandError(f"--steps is a number of training steps, not {arguments.steps}")
+    for path in (arguments.json, getattr(arguments, "svg", None)):
+        if path not in (None, "-"):
+            check_writable(path)
 
 
 @contextmanager
@@ -114,8 +168,10 @@ def laboratory(
         raise CommandError(
             f"measuring needs {error.name}: pip install 'asiarch[torch,search]'"
         ) from None
-    if arguments.workers < 1:
-        raise CommandError(f"--workers is a number of processes, not {arguments.workers}")
+    check_measuring(arguments)
+    if arguments.seed:
+        # Another master seed is another run: no comparison mixes the two.
+        run = f"{run} seed {arguments.seed}"
     try:
         library("scipy.special")  # before anything is trained
         with opened(

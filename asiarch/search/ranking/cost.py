@@ -56,7 +56,12 @@ def said(protocol: Protocol, designs: int, workers: int, known: Mapping[str, flo
     tasks = protocol.tiers[0].tasks
     count = designs * len(tasks) * runs(protocol)
     return (
-        f"{designs} operators on {', '.join(tasks)}: {count} runs, about {duration(total)} of one"
-        f" core, {duration(total / workers)} with {workers} workers; what the store has is not run"
-        " again"
+        f"{number(designs, 'operator')} on {', '.join(tasks)}: {number(count, 'run')}, about"
+        f" {duration(total)} of one core, {duration(total / workers)} with"
+        f" {number(workers, 'worker')}; what the store has is not run again"
     )
+
+
+def number(count: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

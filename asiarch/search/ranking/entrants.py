@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asiarch.analysis.ledger import Facts
 from asiarch.fuzz import tree
+from asiarch.ir.function import Function
+from asiarch.ir.node import Node
 from asiarch.language import ast
 from asiarch.language.parser import parse
 from asiarch.search.analyst.delete import alone
 from asiarch.search.archive import niche
 from asiarch.search.engineer import Design
 from asiarch.search.engineer.design import SIZES
-from asiarch.search.library import Entry, entries, is_mixer
+from asiarch.search.library import Entry, called_by, entries, is_mixer
 from asiarch.search.researcher import Workshop
 
 PANEL = "panel."
@@ -26,9 +29,10 @@ class NotRanked(ValueError):
 
 @dataclass(slots=True)
 class Entrants:
-    """Makes designs; programs are checked once."""
+    """Makes designs; programs are checked once. `origins`: the files of those of files, by id."""
 
     workshop: Workshop = field(default_factory=Workshop)
+    origins: dict[str, str] = field(default_factory=dict[str, str])
 
     def of_library(self, name: str, sizes: Mapping[str, int] | None = None) -> list[Design]:
         """A mixer by FILE.OP, all of a file by FILE, or the gallery by `asi_arch`.
@@ -47,7 +51,7 @@ class Entrants:
     def of_text(
         self, text: str, name: str, op: str = "", sizes: Mapping[str, int] | None = None
     ) -> list[Design]:
-        """The mixers of a file that no other definition of it calls, or the one called `op`.
+        """The mixers of a file that no other operator of it calls, or the one called `op`.
 
         Raises NotRanked for a program that does not check, and for a file without a mixer.
         """
@@ -59,10 +63,16 @@ class Entrants:
         if op and op not in mixers:
             raise NotRanked(f"{name} has no mixer `{op}`; it has {', '.join(mixers) or 'none'}")
         if not mixers:
-            raise NotRanked(f"{name} has no mixer: write `op NAME[D](x: Seq[D]) -> Seq[D]`")
+            raise NotRanked(
+                f"{name} has no mixer: write `op NAME[D](x: Seq[D]) -> Seq[D]`"
+                + _others(checked.functions)
+            )
         called = _called(parse(text).program)
         chosen = [op] if op else [m for m in mixers if m not in called]
-        return [self.design(alone(text, m), m, m, sizes) for m in chosen]
+        made = [self.design(alone(text, m), m, m, sizes) for m in chosen]
+        for design in made:
+            self.origins.setdefault(design.id, name)
+        return made
 
     def design(
         self, text: str, op: str, name: str, sizes: Mapping[str, int] | None = None
@@ -95,12 +105,47 @@ def _names(entry: Entry) -> tuple[str, ...]:
     return (entry.name, stem, f"{PANEL}{entry.name}", entry.folder or stem)
 
 
+def told_apart(
+    designs: Sequence[Design], panel: Sequence[Design], origins: Mapping[str, str]
+) -> list[Design]:
+    """Names that several designs share get their file, or the begin of their id; the panel's stay.
+    """
+    taken = Counter(d.name for d in designs)
+    known = {d.id for d in panel}
+    return [
+        d
+        if d.id in known or taken[d.name] == 1
+        else replace(d, name=f"{d.name} ({origins.get(d.id, d.id[:8])})")
+        for d in designs
+    ]
+
+
+def _others(functions: Mapping[str, Function]) -> str:
+    """What a file has in place of a mixer."""
+    if not functions:
+        return "; it defines nothing"
+    shown = (
+        f"`{name}({', '.join(map(_typed, f.inputs))}) -> {', '.join(map(_typed, f.outputs))}`"
+        for name, f in functions.items()
+        if f.kind == "op"
+    )
+    listed = ", ".join(shown)
+    return f"; it has {listed}" if listed else "; it has models only"
+
+
+def _typed(node: Node) -> str:
+    return str(node.type)
+
+
 def _called(program: ast.Program) -> set[str]:
-    found: set[str] = set()
-    for definition in program.definitions:
-        names = {n.id for n in tree.nodes(definition) if isinstance(n, ast.Name)}
-        found |= names - {definition.name.id}
-    return found
+    """What operators call: a model that stacks an operator does not make it a part of another."""
+    return {
+        name
+        for definition in program.definitions
+        if definition.kind == "op"
+        for node in tree.nodes(definition)
+        if (name := called_by(node))
+    }
 
 
 def _sizes(text: str, op: str, name: str, given: Mapping[str, int]) -> Iterator[tuple[str, int]]:

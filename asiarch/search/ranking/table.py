@@ -76,7 +76,9 @@ def _effects(row: Row) -> list[str]:
 
 def _costs(row: Row) -> list[str]:
     names = ("parameters", "state_floats", "flops_per_token")
-    return [*(_count(row.mean(n)) for n in names), f"{row.mean('seconds'):.1f}"]
+    seconds = row.mean("seconds")
+    took = f"{seconds:.1f}" if math.isfinite(seconds) else "-"
+    return [*(_count(row.mean(n)) for n in names), took]
 
 
 def _cell(row: Row, c: Cell, long: bool) -> list[str]:
