@@ -7,15 +7,17 @@ screens; claims exist under full. What the budget buys is printed before it is s
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shlex
 import signal
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asiarch.commands.support.errors import CommandError
+from asiarch.commands.support.errors import PROGRAM, CommandError
 from asiarch.commands.support.libraries import needs_torch
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ SUMMARY = "search for attention mechanisms"
 STORE = Path("runs/search.db")
 BUDGET = 15 * 60.0
 UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-GOAL = 0.03
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
     budget = arguments.budget
     if budget is None and settings.candidates is None:
         budget = BUDGET
+    _make(arguments.store.parent, "--store")
+    _make(_folder(arguments, settings.run), "-o")
     shown = _Shown()
     # As Ctrl-C: what runs goes back to the queue.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -121,6 +124,23 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     )  # fmt: skip
 
 
+def _folder(arguments: argparse.Namespace, run: str) -> Path:
+    """Of what is written at the end."""
+    return arguments.output or arguments.store.parent / run
+
+
+def _make(folder: Path, flag: str) -> None:
+    """Makes a folder now that is written to after hours. Raises CommandError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"the folder {folder} cannot be made ({error.strerror}): name another with {flag}"
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise CommandError(f"the folder {folder} may only be read: name another with {flag}")
+
+
 def _search(arguments: argparse.Namespace, opened: Session, shown: _Shown) -> int:
     from asiarch.commands.support.searching import choose
 
@@ -139,32 +159,36 @@ def _search(arguments: argparse.Namespace, opened: Session, shown: _Shown) -> in
 
 
 def _written(arguments: argparse.Namespace, opened: Session, found: Found) -> None:
-    from asiarch.commands.support.files import write
-    from asiarch.commands.support.searching import summary
+    from asiarch.commands.support.searching import summary, work
+
+    for line in summary(found):
+        print(line)
+    try:
+        for path in _files(opened, found, _folder(arguments, opened.settings.run)):
+            print(path)
+    except OSError as error:
+        raise CommandError(
+            f"{error.filename} could not be written ({error.strerror}); the store has everything:"
+            f" make room, then\n  {_again()}\ntrains nothing again and writes it", PROGRAM,
+        ) from None  # fmt: skip
+    for line in work(opened.spent()):
+        print(line)
+
+
+def _files(opened: Session, found: Found, folder: Path) -> Iterator[Path]:
+    """Writes the archive, the best candidates and the report."""
     from asiarch.search.loop.specs import save_specs
     from asiarch.search.report.collect import collect
     from asiarch.search.report.page import page
 
-    for line in summary(found):
-        print(line)
-    folder: Path = arguments.output or arguments.store.parent / opened.settings.run
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "archive.json").write_text(found.archive() + "\n", encoding="utf-8")
-    for path in save_specs(found, folder):
-        print(path)
-    spent = opened.spent()
-    data = collect(opened.store, opened.settings.run, title=opened.settings.run, command=_again())
+    yield from save_specs(found, folder)
+    run = opened.settings.run
     report = folder / "report.html"
-    write(str(report), page(data))
-    print(report)
-    if spent.jobs:
-        hours = spent.jobs / 3600
-        count = 0 if found.history is None else found.history.candidates
-        print(
-            f"bookkeeping took {spent.share:.1%} of the CPU time of the jobs"
-            f" ({spent.bookkeeping:.1f} of {spent.jobs:.0f} s; goal {GOAL:.0%});"
-            f" {count / hours:.0f} candidates per CPU-hour"
-        )
+    report.write_text(
+        page(collect(opened.store, run, title=run, command=_again())), encoding="utf-8"
+    )
+    yield report
 
 
 def _again() -> str:

@@ -244,6 +244,7 @@ def test_without_torch_a_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("mine.asi").write_text(OWN)
+
     def missing(name: str) -> None:
         assert name == "torch"
 

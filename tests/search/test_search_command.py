@@ -17,8 +17,9 @@ from asiarch.commands import search as command
 from asiarch.commands.support import searching
 from asiarch.language.parser import parse
 from asiarch.search import protocol
-from asiarch.search.loop import Leader, Standing, session
+from asiarch.search.loop import Found, Leader, Standing, session
 from asiarch.search.protocol import Tier
+from asiarch.search.store import Store
 
 TINY = protocol.QUICK.named(
     "quick",
@@ -59,8 +60,9 @@ def test_a_search_ends_with_specs_and_a_report_and_goes_on(asked: Asked, tmp_pat
         assert parse(text).program.definitions
     assert "<html" in (folder / "report.html").read_text()
     assert "bookkeeping took" in out
-    again, _, _ = asked("--candidates", "2", "-o", str(tmp_path / "again"))
+    again, out, _ = asked("--candidates", "2", "-o", str(tmp_path / "again"))
     assert again == 0
+    assert "bookkeeping" not in out  # nothing was trained
     assert (tmp_path / "again" / "archive.json").read_text() == archive
 
 
@@ -83,12 +85,48 @@ def test_a_search_that_is_stopped_says_how_to_go_on(
         (("--arm", "nothing"), "there is no arm `nothing`; there are full, null, random"),
         (("--candidates", "0"), "--candidates must be at least 1"),
         (("--workers", "-1"), "--workers must be at least 1"),
+        (("--candidates", "1", "-o", __file__), "cannot be made (File exists): name another with"),
+        (("--candidates", "1", "--store", f"{__file__}/s.db"), "name another with --store"),
+        (("--candidates", "1", "--seed", str(2**64)), "give a smaller one"),
+        (("--candidates", str(2**64)), "give a smaller one"),
     ],
 )
 def test_wrong_words_are_refused(asked: Asked, words: tuple[str, ...], said: str) -> None:
     status, _, err = asked(*words)
     assert status == 2
     assert said in err
+
+
+def test_what_a_cap_must_be_at_least_is_said(asked: Asked, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    with Store(tmp_path / "runs" / "s.db") as store:
+        store.runs.begin("quick-full-0", TINY.to_json())
+        store.budgets.settle("quick-full-0", "1", {"a": {"candidates": 3.0}})
+    status, _, err = asked("--candidates", "2")
+    assert status == 2
+    assert "has spent 3 candidates" in err
+    assert "Go on with 3 or more" in err
+
+
+def test_a_report_that_cannot_be_written_says_how_to_get_it(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> object:
+        raise OSError(28, "No space left on device", "report.html")
+
+    monkeypatch.setattr(session.Session, "search", lambda self, watch: Found(self.settings))
+    monkeypatch.setattr("asiarch.search.report.page.page", full)
+    status, _, err = asked("--candidates", "1")
+    assert status == 1
+    assert "report.html could not be written (No space left on device)" in err
+    assert "the store has everything" in err
+
+
+def test_candidates_per_hour_are_those_of_the_session() -> None:
+    (line,) = searching.work(session.Spent(jobs=1800.0, bookkeeping=18.0, flops=1e9, candidates=2))
+    assert "took 1.0% of the CPU time" in line
+    assert "4 candidates per CPU-hour" in line
+    assert not list(searching.work(session.Spent(0.0, 1.0, 0.0)))
 
 
 def test_a_run_that_was_begun_otherwise_is_refused(

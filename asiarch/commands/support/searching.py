@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 if TYPE_CHECKING:
     from asiarch.search.loop import Found, Standing
+    from asiarch.search.loop.session import Spent
 
 EVERY = 15.0
 """Seconds between plain lines."""
+GOAL = 0.03
+"""Of bookkeeping, beside the CPU time of jobs."""
 REDRAW = 0.5
 """Seconds between pictures in a terminal, at least."""
 
@@ -198,6 +201,17 @@ def summary(found: Found) -> Iterator[str]:
     ]  # fmt: skip
     for name, count, why in rows:
         yield f"  {name:<10}{count:>6}  {why}".rstrip()
+
+
+def work(spent: Spent) -> Iterator[str]:
+    """What deciding took beside training, in this session; nothing where nothing was trained."""
+    if spent.jobs:
+        rate = spent.candidates / spent.jobs * 3600
+        yield (
+            f"bookkeeping took {spent.share:.1%} of the CPU time of the jobs"
+            f" ({spent.bookkeeping:.1f} of {spent.jobs:.0f} s; goal {GOAL:.0%});"
+            f" {rate:.0f} candidates per CPU-hour"
+        )
 
 
 def claims(found: Found) -> str:

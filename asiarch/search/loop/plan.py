@@ -44,7 +44,7 @@ class Plan:
         said = f"up to {claims} claims" if claims else "0 claims"
         return (
             f"this funds {funds} and {said}; the panel takes about {minutes(self.panel)}{total};"
-            f" a claim on this machine needs about {self.claim / 3600:.1f} h"
+            f" a claim on this machine needs about {minutes(self.claim)}"
         )
 
 

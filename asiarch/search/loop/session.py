@@ -22,11 +22,14 @@ from asiarch.search.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """CPU-seconds: of jobs, and of the process that decides; `flops` are counted ones of jobs."""
+    """CPU-seconds: of jobs, and of the process that decides; `flops` are counted ones of jobs.
+    All of one session, as is the number of `candidates`.
+    """
 
     jobs: float
     bookkeeping: float
     flops: float
+    candidates: float = 0.0
 
     @property
     def share(self) -> float:
@@ -42,7 +45,7 @@ class Session:
     settings: Settings
     lab: StoreLab
     began: float
-    before: float
+    before: Mapping[str, float]
 
     def search(self, watch: Watch | None = None) -> Found:
         """Runs the search to its end. Ctrl-C gives what runs back to the queue first."""
@@ -55,10 +58,12 @@ class Session:
 
     def spent(self) -> Spent:
         """In this session, by this process and its children's jobs."""
-        budgets = self.store.budgets.of(self.settings.run)
-        jobs = budgets["cpu_seconds"].spent if "cpu_seconds" in budgets else 0.0
-        flops = budgets["flops"].spent if "flops" in budgets else 0.0
-        return Spent(jobs - self.before, time.process_time() - self.began, flops)
+        now = _charged(self.store, self.settings.run)
+        jobs, flops, candidates = (
+            now.get(resource, 0.0) - self.before.get(resource, 0.0)
+            for resource in ("cpu_seconds", "flops", "candidates")
+        )
+        return Spent(jobs, time.process_time() - self.began, flops, candidates)
 
 
 @contextmanager
@@ -86,9 +91,14 @@ def session(
         )  # fmt: skip
         store.budgets.cap(settings.run, WALL, budget)
         store.budgets.cap(settings.run, "candidates", settings.candidates)
-        spent = store.budgets.of(settings.run).get("cpu_seconds")
+        before = _charged(store, settings.run)
         lab = StoreLab(store, settings.run, executor, seen=seen)
-        yield Session(store, settings, lab, began, spent.spent if spent else 0.0)
+        yield Session(store, settings, lab, began, before)
+
+
+def _charged(store: Store, run: str) -> dict[str, float]:
+    """What the run has used in all, by resource."""
+    return {name: b.spent + b.overrun for name, b in store.budgets.of(run).items()}
 
 
 def cores() -> int:

@@ -62,7 +62,8 @@ class Budgets:
             if amount is not None and amount < budget.spent + budget.reserved:
                 raise Conflict(
                     f"run {run!r} has spent {budget.spent:g} {resource} and promised"
-                    f" {budget.reserved:g}: its cap cannot be {amount:g}"
+                    f" {budget.reserved:g}: its cap cannot be {amount:g}. Go on with"
+                    f" {math.ceil(budget.spent + budget.reserved)} or more, or begin another run"
                 )
             if amount != budget.cap:
                 self.db.write(

@@ -117,3 +117,7 @@ class Connection:
             yield
         except sqlite3.Error as error:
             raise explained(error, self.path, self.timeout) from error
+        except OverflowError as error:
+            raise StoreError(
+                f"the store {self.path} holds whole numbers up to 2**63 - 1: give a smaller one"
+            ) from error
