@@ -2,7 +2,7 @@
 
     python benchmarks/asi_arch_control.py            trains; writes docs/asi_arch_control.md
     python benchmarks/asi_arch_control.py --write    the page from what the store has
-    python benchmarks/asi_arch_control.py --quick --store /tmp/a.db --out /tmp/a.md
+    python benchmarks/asi_arch_control.py --quick --store runs/quick.db --out runs/quick.md
 
 One rule for all: the same host, budget of parameters and steps, one seed for the learning rate,
 five others for the score. It may be killed at any moment: the same command goes on.

@@ -192,6 +192,6 @@ def circumstances(found: Iterable[Found]) -> str:
         f" Learning rates {rates}, chosen on one seed for each operator and task; scored on"
         f" {' or '.join(map(str, seeds))} others: {len(runs)} scoring runs, {hours:.2f} h of one"
         f" core, {longest:.0f} s the longest. Parameters within 2 % of the softmax network's by the"
-        " channel mixer's width. Host `conv`: the same convolution of 4 and SiLU before every"
-        " mixer; host `plain`: none."
+        " channel mixer's width. Host `conv`: a convolution of 4 and a SiLU before every mixer"
+        " that has no convolution of its own."
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from asiarch.search.ranking.rank import Ranking
 
 SUMMARY = "measure operators on tasks and rank them with intervals"
-HOSTS = ("conv", "plain", "both")
+HOSTS = ("conv", "always", "plain", "both")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,8 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--host",
         choices=HOSTS,
         default="conv",
-        help="conv (the default): one short convolution before every operator; "
-        "plain: none; both: the conv-free versions listed apart",
+        help="conv (the default): a short convolution before every operator that has none; "
+        "always: before every one; plain: none; both: the conv-free versions listed apart",
     )
     add_measuring(parser)
 

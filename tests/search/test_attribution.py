@@ -89,6 +89,15 @@ def test_a_plan_has_all_deletions_and_three_hosts_at_most(made: Planned) -> None
     assert {t.label for t in made.plan.trials if t.role == "host"} == used
 
 
+def test_a_trial_is_in_the_network_of_what_it_is_paired_with(made: Planned) -> None:
+    """Whoever loses its convolution is given none by the host, or nothing would be measured."""
+    for t in made.plan.trials:
+        assert made.designs[t.label].host == made.designs[t.against].host
+    assert made.designs["winner"].host == "plain"
+    hosts = {t.label: made.designs[t.label].host for t in made.plan.trials if t.role == "host"}
+    assert hosts["host lin_mixer"] == "always"
+
+
 def test_the_component_that_matters_is_needed_and_transfers(made: Planned) -> None:
     a = found(made)
     verdicts = {a.titles[r.component]: r.verdict for r in a.findings.removed}

@@ -27,9 +27,35 @@ def test_counts_are_those_of_the_module(host: str, encodes: bool) -> None:
 
 
 def test_the_convolution_is_the_hosts() -> None:
-    plain, conv = (network(Hosted(DELTA, "delta_mixer", h, 16)).text for h in ("plain", "conv"))
+    plain, conv = (network(Hosted(DELTA, "delta_mixer", h, 16)).text for h in ("plain", "always"))
     assert "rmsnorm[D](x) |> conv[4] |> silu" in conv
     assert plain == conv.replace(" |> conv[4] |> silu\n    x = x + delta", "\n    x = x + delta")
+
+
+CALLS = """
+op kernel[D](x: Seq[D]) -> Seq[D] { return x |> conv[3] }
+op deep_mixer[D](x: Seq[D]) -> Seq[D] where causal { return linear[D](kernel(linear[D](x))) }
+op shift_mixer[D](x: Seq[D]) -> Seq[D] where causal { return linear[D](x[t-1]) }
+op wrong_mixer[D](x: Seq[D]) -> Seq[D] where causal { return linear[D](y) |> conv[4] }
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "mixer", "own"),
+    [
+        (DELTA, "delta_mixer", True),
+        (PANEL, "conv_mixer", True),
+        (PANEL, "lin_mixer", False),
+        (PANEL, "none_mixer", False),
+        (CALLS, "deep_mixer", True),
+        (CALLS, "shift_mixer", False),
+        (CALLS, "wrong_mixer", False),
+    ],
+)
+def test_everybody_has_one_convolution(source: str, mixer: str, own: bool) -> None:
+    texts = {h: network(Hosted(source, mixer, h, 16)).text for h in HOSTS}
+    assert texts["conv"] == texts["plain" if own else "always"]
+    assert texts["plain"] != texts["always"]
 
 
 def test_names_do_not_meet() -> None:
@@ -43,7 +69,7 @@ def test_names_do_not_meet() -> None:
     ("source", "mixer", "host", "sizes", "says"),
     [
         (DELTA, "delta", "plain", (), "there is no `delta`; the file defines delta_mixer"),
-        (DELTA, "delta_mixer", "none", (), "no host 'none'; there are conv, plain"),
+        (DELTA, "delta_mixer", "none", (), "no host 'none'; there are conv, always, plain"),
         (DELTA, "delta_mixer", "plain", (("M", 3),), "has no size `M`; it has D, H, K, V"),
         (DELTA + "\nop silu(x) -> x { return x }", "delta_mixer", "plain", (), "defines `silu`"),
         ("op two[D](x: Seq[D], y: Seq[D]) -> Seq[D] { return x + y }", "two", "plain", (),

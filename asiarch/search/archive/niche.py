@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 from asiarch.analysis.ledger import Facts
+from asiarch.analysis.short import called, short
 from asiarch.ir.function import Function, StateInfo
 from asiarch.ir.interpreter import Group, schedule
 from asiarch.ir.node import Node
@@ -46,28 +47,17 @@ def niche(facts: Facts) -> Niche:
     """The niche of a checked definition."""
     found = [r for part in facts.parts for r in part.recurrences]
     graphs = [p.function for p in facts.parts] or [facts.flat or facts.function]
-    nodes = [n for g in graphs for f in _every(g) for n in f.nodes()]
-    states = [s for f in _every(facts.function) for s in f.states]
+    nodes = [n for g in graphs for f in called(g) for n in f.nodes()]
+    states = [s for f in called(facts.function) for s in f.states]
     transitions = [_transition(r) for r in found] + ["unread"] * (not facts.complete)
     return Niche(
         max(map(_state, states), key=STATES.index, default="none"),
         max(transitions, key=TRANSITIONS.index, default="none"),
         _gating(found, graphs),
         max((_range(n) for n in nodes if n.op == "attend"), key=RANGES.index, default="none"),
-        _conv(nodes),
+        short(facts),
         _read(found),
     )
-
-
-def _every(graph: Function) -> Iterator[Function]:
-    """A graph with the functions of its calls and blocks, each once."""
-    stack, seen = [graph], set[int]()
-    while stack:
-        current = stack.pop()
-        if id(current) not in seen:
-            seen.add(id(current))
-            yield current
-            stack += [f for node, f in current.children() if node.op != "attend"]
 
 
 def _state(state: StateInfo) -> str:
@@ -123,12 +113,6 @@ def _is_gate(node: Node) -> bool:
 def _range(node: Node) -> str:
     body: Function = node.attr("body")
     return "global" if hull(body.outputs[0]).low is None else "local"
-
-
-def _conv(nodes: Sequence[Node]) -> str:
-    if any(n.op == "window" for n in nodes):
-        return "conv"
-    return "shift" if any(n.op == "delay" for n in nodes) else "none"
 
 
 def _read(found: Sequence[Recurrence]) -> str:

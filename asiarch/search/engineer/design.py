@@ -16,13 +16,16 @@ SIZES: Mapping[str, int] = {"H": 2, "layer": 1}
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """`id`: of the candidate that it is. `text` defines `op` and all that it calls."""
+    """`id`: of the candidate that it is. `text` defines `op` and all that it calls. `host`: another
+    network than the setting's, where it must be the same as somebody else's.
+    """
 
     id: str
     name: str
     text: str
     op: str
     sizes: tuple[tuple[str, int], ...] = ()
+    host: str = ""
 
     def renamed(self, op: str, id: str, name: str) -> Design:
         """The same operator called otherwise: paths of its weights, and so their values, differ.

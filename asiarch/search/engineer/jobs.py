@@ -14,7 +14,7 @@ from asiarch.search.engineer.design import Design
 from asiarch.search.executor import Kind, Limits
 from asiarch.search.job import Job, Json, blob_name
 
-RESULTS = 2
+RESULTS = 3
 """Raised by one when the same job gives other values: what was measured before is not reused."""
 
 HANDLERS = "asiarch.search.engineer.handlers"
@@ -44,7 +44,7 @@ class Setting:
             "program": blob_name(design.text.encode()),
             "op": design.op,
             "sizes": [list(pair) for pair in design.sizes],
-            "host": self.host,
+            "host": design.host or self.host,
             "task": task,
             "parameters": self.parameters.get(task),
             "steps": steps or self.steps or None,

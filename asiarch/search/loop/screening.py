@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ from asiarch.search.engineer import Design, Engineer
 from asiarch.search.job import Json, Outcome
 from asiarch.search.loop.history import History
 from asiarch.search.loop.record import ACCEPTED, DUPLICATE, Noted, Record, facts_of
+from asiarch.search.loop.watch import Watch
 from asiarch.search.researcher import Proposal, Source, Workshop
 from asiarch.search.screen import Screen, Verdict
 
@@ -44,6 +46,7 @@ class Screening:
     """
 
     record: Record
+    watch: Watch
     engineer: Engineer
     screen: Screen
     workshop: Workshop
@@ -141,6 +144,7 @@ class Screening:
                     refused.append(slot.arm)
                     continue
                 self.record.proposed(made)
+                self.watch.note(f"{self._said(made)}: accepted")
                 values = outcome.values
                 fresh.append(
                     Fresh(
@@ -161,9 +165,23 @@ class Screening:
             return _with(noted, "cost", verdict.digest, label, said)
         return _with(noted, ACCEPTED, verdict.digest, label, "")
 
+    def _said(self, noted: Noted) -> str:
+        """A proposal in a line: its number, who made it of whom, and by which edits."""
+        parents = ", ".join(self.screen.seen.get(p, p) for p in noted.parents)
+        what = "; ".join(e.what for e in noted.edits)
+        made = f"#{noted.number} {noted.operator}" + (f" of {parents}" if parents else "")
+        return _short(f"{made}: {what}" if what else made)
+
     def _refuse(self, tier: str, noted: Noted, history: History) -> None:
         history.rejected[tier, noted.verdict] += 1
         self.record.proposed(noted)
+        why = noted.note.partition("\n")[0]
+        self.watch.note(f"{self._said(noted)}: rejected at {tier}, {noted.verdict}: {_short(why)}")
+
+
+def _short(text: str) -> str:
+    """Digests by their beginning."""
+    return re.sub(r"[0-9a-f]{64}", lambda found: found[0][:8], text)
 
 
 def _judgement(noted: Noted, verdict: Verdict) -> Noted:

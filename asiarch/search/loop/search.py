@@ -161,8 +161,9 @@ class Search:
         found.bandit = Bandit.over(proposers)
         library = sources()
         screening = Screening(
-            self.record, self.engineer, self.screen, self.workshop, settings.arm.screened,
-            self.tier.tasks[0], MOST_WORK * history.members[yardstick.bar.id].flops_per_token,
+            self.record, self.watch, self.engineer, self.screen, self.workshop,
+            settings.arm.screened, self.tier.tasks[0],
+            MOST_WORK * history.members[yardstick.bar.id].flops_per_token,
             {s.id: s for s in library},
         )  # fmt: skip
         barren = 0
@@ -217,6 +218,7 @@ class Search:
     def _took_part(self, new: Fresh, result: Raced, history: History) -> None:
         for id in new.parents:
             history.uses[id] += 1
+        self.watch.note(f"#{new.number} {_outcome(result)}")
         if not result.known:
             history.failed.append(result)
             return
@@ -297,6 +299,15 @@ class Search:
                 len({m.niche for m in history.members.values()}), leaders,
             )
         )  # fmt: skip
+
+
+def _outcome(result: Raced) -> str:
+    if not result.known:
+        return f"failed, {result.reason}: {result.said}".rstrip(": ")
+    return (
+        f"{result.verdict}: {result.mean:+.2f} [{result.low:+.2f}, {result.high:+.2f}] sd to the"
+        f" bar, over {result.n} seeds"
+    )
 
 
 def name_of(member: Member) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from asiarch.analysis.short import short
 from asiarch.fuzz import tree
 from asiarch.language import ast
 from asiarch.language.parser import parse
@@ -58,15 +59,24 @@ def planned(
     for trial in kept.trials:
         given = sizes.get(trial.against, dict(winner.sizes))
         try:
-            designs[trial.label] = entrants.design(trial.text, trial.op, trial.label, given)
+            made = entrants.design(trial.text, trial.op, trial.label, given)
         except NotRanked:
             continue
+        # In the network of what it is paired with: who loses a convolution is given none.
+        against = designs.get(trial.against)
+        network = against.host if against else _network(entrants, made)
+        designs[trial.label] = replace(made, host=network)
     there = tuple(t for t in kept.trials if t.label in designs and t.against in designs)
     found = {f"{n} {d.label}": d.component for n, d in enumerate(deletions(*_own(winner)))}
     return Planned(
         winner, Plan(there, kept.refused), designs, {n: c.kind for n, c in found.items()},
         _titles(found, alone(*_own(winner)), winner.op),
     )  # fmt: skip
+
+
+def _network(entrants: Entrants, design: Design) -> str:
+    """What host `conv` is for this one."""
+    return "plain" if short(entrants.facts(design)) == "conv" else "always"
 
 
 def _own(winner: Design) -> tuple[str, str]:

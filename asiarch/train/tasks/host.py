@@ -1,19 +1,23 @@
 """The network around a mixer, as text of the language: what compiles a mixer compiles its host.
 
 Two layers of a pre-norm residual stream of 64 channels, a channel mixer `W2 silu(W1 x)`, embedding
-and output not tied. Host `conv` puts the same causal depthwise convolution over 4 tokens and a SiLU
-before every mixer, host `plain` nothing: recall otherwise ranks who brings a convolution.
+and output not tied. Host `conv` puts a causal depthwise convolution over 4 tokens and a SiLU before
+every mixer that has no convolution of its own: recall otherwise ranks who brings one, and two in a
+row learn slowly. Host `always` puts it before every mixer, host `plain` before none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from asiarch.analysis.report import check
+from asiarch.analysis.short import short
 from asiarch.language import ast
 from asiarch.language.parser import parse
 
-HOSTS = ("conv", "plain")
+HOSTS = ("conv", "always", "plain")
 WIDTH = 64
 LAYERS = 2
 HIDDEN = 2 * WIDTH
@@ -104,7 +108,7 @@ def _fresh(name: str, taken: set[str]) -> str:
 def _model(hosted: Hosted, name: str) -> str:
     sizes = ", ".join(f"{key} = {value}" for key, value in hosted.sizes)
     brackets = f"[{sizes}]" if sizes else ""
-    mixed = "h = rmsnorm[D](x)" + (" |> conv[4] |> silu" if hosted.host == "conv" else "")
+    mixed = "h = rmsnorm[D](x)" + (" |> conv[4] |> silu" if _convolves(hosted) else "")
     output = "rmsnorm[D](x)" if hosted.encodes else "unembed[vocab](rmsnorm[D](x))"
     header = (
         f"D = {hosted.width}, L = {hosted.layers}, F = {hosted.hidden}, vocab = {hosted.vocabulary}"
@@ -119,6 +123,19 @@ def _model(hosted: Hosted, name: str) -> str:
   }}
   return {output}
 }}"""
+
+
+def _convolves(hosted: Hosted) -> bool:
+    return settled(hosted.host, hosted.text, hosted.mixer) == "always"
+
+
+@lru_cache(maxsize=256)
+def settled(host: str, text: str, mixer: str) -> str:
+    """`always` or `plain`: what `conv` is for a mixer. What does not check has no convolution."""
+    if host != "conv":
+        return host
+    op = check(text).ops.get(mixer)
+    return "plain" if op is not None and short(op.facts) == "conv" else "always"
 
 
 def _decoder(hosted: Hosted, name: str) -> str:
