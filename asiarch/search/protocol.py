@@ -108,14 +108,14 @@ PANEL = tuple(
     )
 )  # fmt: skip
 QUICK_PANEL = tuple(f"panel.{name}_mixer" for name in ("linc", "scalar", "delta", "gdn"))
-LEARNING_RATES = (2e-3, 5e-3, 1.2e-2)
+LEARNING_RATES = (5e-3, 1e-2, 2e-2)
 
 QUICK = Protocol(
     name="quick",
     metric="auc",
     panel=QUICK_PANEL,
     tiers=(Tier("T1", ("update.small", "copy.small"), (2, 3), 0.05),),
-    learning_rates=(5e-3,),
+    learning_rates=(1e-2,),
     select_seeds=0,
     confirm_seeds=0,
 )
