@@ -25,7 +25,15 @@ from asiarch.search.protocol import FULL, Protocol
 from asiarch.search.ranking import cost
 from asiarch.search.ranking.entrants import Entrants
 from asiarch.search.ranking.measure import REFERENCE, SEEDS, Measured, measure, ranked
-from asiarch.search.ranking.session import Heard, Known, begin, costs, introduce
+from asiarch.search.ranking.session import (
+    RANK,
+    Heard,
+    Known,
+    begin,
+    costs,
+    introduce,
+    run_name,
+)
 from asiarch.search.store import Store
 
 
@@ -68,7 +76,7 @@ class Bench:
     def found(self, part: Part, seeds: int) -> Found | None:
         """The part with so many seeds; None where the store lacks some of it and nobody trains."""
         protocol = self.protocol(part, seeds)
-        run = f"rank {protocol.hash[:12]}"
+        run = run_name(RANK, protocol)
         (reference,) = self.entrants.of_library(REFERENCE)
         heard = Heard(self._lab(run, protocol, part, reference))
         engineer = Engineer(heard, protocol, 0, SEEDS, costs=costs(self.store))

@@ -128,10 +128,11 @@ def _attributed(
 ) -> tuple[list[Attributed], list[Evidence]]:  # fmt: skip
     from asiarch.search.ranking import cost
     from asiarch.search.ranking.attribute import attribute
-    from asiarch.search.ranking.session import introduce
+    from asiarch.search.ranking.kept import keep
+    from asiarch.search.ranking.session import ATTRIBUTE, introduce, run_name
 
     tasks = protocol.tiers[0].tasks
-    with laboratory(arguments, f"attribute {protocol.hash[:12]}", protocol) as (engineer, _, lab):
+    with laboratory(arguments, run_name(ATTRIBUTE, protocol), protocol) as (engineer, _, lab):
         count = sum(len(p.designs) for p in plans)
         tell(cost.said(protocol, count, arguments.workers, engineer.costs))
         found: list[Attributed] = []
@@ -140,6 +141,7 @@ def _attributed(
             engineer.calibrate(made.winner, tasks)
             tell(f"{made.winner.name}: {len(made.designs)} programs")
             found.append(attribute(engineer, made, seeds))
+            keep(lab.store, lab.name, found[-1], protocol)
         return found, _associated(lab.store, arguments.name, found)
 
 
@@ -147,26 +149,29 @@ def _associated(store: Store, name: str | None, found: list[Attributed]) -> list
     """What the candidates of a search say, where one is named."""
     if name is None:
         return []
-    from asiarch.search.ranking.population import associated, members
-    from asiarch.search.report.collect import collect
+    from asiarch.search.report.collect import collect, of_candidates
 
     try:
-        people = members(collect(store, name).candidates)
+        people = of_candidates(collect(store, name).candidates)
     except KeyError as error:
         raise CommandError(str(error.args[0])) from None
-    return [
-        row
-        for a in found
-        for row in associated(people, {a.titles[c]: m for c, m in a.motifs.items()})
-    ]
+    for note in people.notes:
+        tell(note)
+    return [row for a in found for row in a.associated(people, _whose(a, found))]
+
+
+def _whose(a: Attributed, found: list[Attributed]) -> str:
+    """The winner's name, where there are several."""
+    return a.winner.name if len(found) > 1 else ""
 
 
 def _show(arguments: argparse.Namespace, found: list[Attributed], people: list[Evidence]) -> None:
+    from asiarch.search.analyst.pareto import sentence
     from asiarch.search.ranking import attribution_table as table
-    from asiarch.search.ranking.attribute import concentrated, pareto_sentence
+    from asiarch.search.ranking.attribute import concentrated
 
-    answer = pareto_sentence(concentrated(found))
-    rows = [row for a in found for row in a.evidence()] + people
+    answer = sentence(concentrated(found))
+    rows = [row for a in found for row in a.evidence(_whose(a, found))] + people
     if arguments.svg:
         from asiarch.search.report.collect import components
         from asiarch.search.report.data import Asked

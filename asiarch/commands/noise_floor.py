@@ -72,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
     protocol = ranked(chosen, tasks=tasks, seeds=arguments.runs // COPIES, steps=arguments.steps)
     floors = _floors(arguments, protocol)
     found = _simulated(chosen, floors, arguments.simulate)
+    if found is not None:
+        _keep(arguments, protocol, chosen, found)
     if not as_json(arguments, _json(floors, found)):
         _print(floors, found, arguments.simulate)
     return 0
@@ -81,7 +83,7 @@ def _floors(arguments: argparse.Namespace, protocol: Protocol) -> list[Floor]:
     from asiarch.search.ranking import cost
     from asiarch.search.ranking.entrants import Entrants
     from asiarch.search.ranking.noise import COPIES, copies, floor
-    from asiarch.search.ranking.session import introduce
+    from asiarch.search.ranking.session import NOISE, introduce, run_name
 
     entrants = Entrants()
     made = operators(entrants, [arguments.operator], arguments.sizes)
@@ -90,7 +92,7 @@ def _floors(arguments: argparse.Namespace, protocol: Protocol) -> list[Floor]:
     check_given(made, arguments.sizes)
     (design,) = made
     out: list[Floor] = []
-    with laboratory(arguments, f"noise {protocol.hash[:12]}", protocol) as (engineer, _, lab):
+    with laboratory(arguments, run_name(NOISE, protocol), protocol) as (engineer, _, lab):
         tell(cost.said(protocol, COPIES, arguments.workers, engineer.costs))
         introduce(lab.store, lab.name, entrants, copies(design), [design])
         tasks = protocol.tiers[0].tasks
@@ -117,6 +119,27 @@ def _simulated(
         tell(str(error))
         return None
     return measured, simulated(measured, {f.task: f.pool for f in floors}, runs)
+
+
+def _keep(
+    arguments: argparse.Namespace, protocol: Protocol, chosen: Protocol,
+    found: tuple[Protocol, Simulated],
+) -> None:  # fmt: skip
+    """What the protocol's errors are goes into the store, where a report of its searches finds it.
+    The noise of shorter runs is not that of the protocol's.
+    """
+    from asiarch.search.ranking.kept import keep_simulated
+    from asiarch.search.ranking.session import NOISE, run_name
+    from asiarch.search.store import Store, StoreError
+
+    if arguments.steps:
+        return
+    try:
+        with Store(arguments.store) as store:
+            run = run_name(NOISE, protocol)
+            keep_simulated(store, run, chosen, found[0], arguments.operator, found[1])
+    except StoreError as error:
+        raise CommandError(str(error)) from None
 
 
 def _line(f: Floor) -> str:

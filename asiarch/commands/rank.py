@@ -94,10 +94,10 @@ def _measured(
     from asiarch.search.ranking import cost
     from asiarch.search.ranking.measure import REFERENCE, measure
     from asiarch.search.ranking.rank import ranking
-    from asiarch.search.ranking.session import introduce
+    from asiarch.search.ranking.session import RANK, introduce, run_name
 
     bar = _bar(arguments.bar, designs)
-    with laboratory(arguments, f"rank {protocol.hash[:12]}", protocol) as (engineer, heard, lab):
+    with laboratory(arguments, run_name(RANK, protocol), protocol) as (engineer, heard, lab):
         tell(cost.said(protocol, len(designs), arguments.workers, engineer.costs))
         (reference,) = operators(entrants, [REFERENCE])
         introduce(lab.store, lab.name, entrants, designs, panel, [reference])

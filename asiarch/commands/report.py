@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asiarch.commands.support.errors import CommandError
 from asiarch.commands.support.files import write
+
+if TYPE_CHECKING:
+    from asiarch.search.store import Store
 
 SUMMARY = "what a search found, as one HTML file"
 
@@ -18,7 +22,7 @@ SUMMARY = "what a search found, as one HTML file"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("store", metavar="STORE", help="the file of a search")
     parser.add_argument(
-        "--run", dest="name", metavar="NAME", help="not needed if the store has one run"
+        "--run", dest="name", metavar="NAME", help="of several; the search unless given"
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE.html", help="write there, not beside the store"
@@ -26,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from asiarch.search.report.collect import collect
+    from asiarch.search.ranking.reported import reported
     from asiarch.search.report.page import page
     from asiarch.search.stats.special import MissingLibrary
     from asiarch.search.store import Store, StoreError
@@ -36,8 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"there is no file {path}; `asiarch search` makes one")
     try:
         with Store(path, create=False) as store:
-            name = _named(arguments.name, store.runs.all(), path)
-            text = page(collect(store, name, title=name))
+            name = _named(arguments.name, store, path)
+            text = page(reported(store, name, title=name))
     except (StoreError, MissingLibrary) as error:
         raise CommandError(str(error)) from None
     output = arguments.output or str(path.with_suffix(".html"))
@@ -46,13 +50,32 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _named(wanted: str | None, known: list[str], path: Path) -> str:
-    """The run that was asked for, or the only one."""
-    if wanted is None and len(known) == 1:
-        return known[0]
-    if wanted in known:
-        return str(wanted)
+def _named(wanted: str | None, store: Store, path: Path) -> str:
+    """The run that was asked for; else the search, and said which where there are several runs."""
+    known = store.runs.all()
     names = ", ".join(known) or "none yet"
-    if wanted is None:
+    if wanted is not None:
+        if wanted not in known:
+            raise CommandError(f"{path} has no run `{wanted}`; it has {names}")
+        return wanted
+    found = _likely(store, known)
+    if len(found) != 1:
         raise CommandError(f"{path} has several runs or none, say which with --run: {names}")
-    raise CommandError(f"{path} has no run `{wanted}`; it has {names}")
+    if len(known) > 1:
+        others = ", ".join(n for n in known if n not in found)
+        print(f"the run {found[0]}; --run names another: {others}")
+    return found[0]
+
+
+def _likely(store: Store, known: list[str]) -> list[str]:
+    """Searches of arm full, then of any; rankings; other runs: the first kind that is there."""
+    from asiarch.search.ranking.session import PURPOSES, RANK, purpose
+
+    of = {name: purpose(store, name) for name in known}
+    kinds = (
+        [n for n in known if of[n] == "full"],
+        [n for n in known if of[n] not in PURPOSES],
+        [n for n in known if of[n] == RANK],
+        known,
+    )
+    return next((names for names in kinds if names), known)

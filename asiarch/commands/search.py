@@ -178,7 +178,7 @@ def _written(arguments: argparse.Namespace, opened: Session, found: Found) -> No
 def _files(opened: Session, found: Found, folder: Path) -> Iterator[Path]:
     """Writes the archive, the best candidates and the report."""
     from asiarch.search.loop.specs import save_specs
-    from asiarch.search.report.collect import collect
+    from asiarch.search.ranking.reported import reported
     from asiarch.search.report.page import page
 
     (folder / "archive.json").write_text(found.archive() + "\n", encoding="utf-8")
@@ -186,7 +186,7 @@ def _files(opened: Session, found: Found, folder: Path) -> Iterator[Path]:
     run = opened.settings.run
     report = folder / "report.html"
     report.write_text(
-        page(collect(opened.store, run, title=run, command=_again())), encoding="utf-8"
+        page(reported(opened.store, run, title=run, command=_again())), encoding="utf-8"
     )
     yield report
 

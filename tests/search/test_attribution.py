@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 
+from asiarch.search.analyst.pareto import sentence
+from asiarch.search.analyst.population import Member, associated, population
 from asiarch.search.engineer import Design, Engineer
 from asiarch.search.job import Job, Outcome, done
 from asiarch.search.lab import FakeLab
 from asiarch.search.protocol import QUICK
 from asiarch.search.ranking import attribution_table as table
 from asiarch.search.ranking.attribute import (
-    GRAFTED,
     Attributed,
     Planned,
     attribute,
     concentrated,
-    pareto_sentence,
     planned,
 )
 from asiarch.search.ranking.entrants import Entrants
 from asiarch.search.ranking.measure import ranked
-from asiarch.search.ranking.population import Member, associated, members
 from asiarch.search.report.collect import components
+from asiarch.search.report.collect.associations import members
 from asiarch.search.report.data import Asked, Candidate, Estimate
 from asiarch.search.report.figures import attribution
 from tests.search.fake import World, normal
@@ -128,23 +128,27 @@ def test_a_winner_that_does_not_train_is_refused(made: Planned) -> None:
 def test_everything_is_printed_and_drawn(made: Planned) -> None:
     a = found(made)
     rows = a.evidence()
-    assert any(r.component.endswith(GRAFTED) for r in rows)
+    assert any(r.grafted for r in rows)
     assert len(table.removed(a)) == len(a.findings.removed) + 1
     assert table.moved(a)[1][3] == "transfers"
-    assert DECAY in attribution(components(rows), Asked(unit="sd")).svg()
-    answer = pareto_sentence(concentrated([a]))
+    drawn = components(rows)
+    decay = next(c for c in drawn if c.name == DECAY)
+    assert decay.causal.low > 0
+    assert (decay.grafted.low > 0, decay.hosts, decay.lineages) == (True, 3, 1)
+    assert DECAY in attribution(drawn, Asked(unit="sd")).svg()
+    answer = sentence(concentrated([a]))
     data = json.dumps(table.as_json([a], rows, answer), allow_nan=False)
     assert DECAY in data
     levels = [row[1] for row in table.evidence(rows)[1:]]
-    assert set(levels) == {"causal"}
+    assert set(levels) == {"causal", "causal, grafted"}
 
 
 def test_the_question_of_few_components_needs_several_winners(made: Planned) -> None:
     a = found(made)
-    assert "too few for an interval): open" in pareto_sentence(concentrated([a]))
+    assert "too few for an interval): open" in sentence(concentrated([a]))
     many = [a] * 8
-    assert "yes." in pareto_sentence(concentrated(many))
-    assert "nothing is known" in pareto_sentence(concentrated([]))
+    assert "yes." in sentence(concentrated(many))
+    assert "nothing is known" in sentence(concentrated([]))
 
 
 def test_associations_come_after_and_count_lineages() -> None:
@@ -156,13 +160,16 @@ def test_associations_come_after_and_count_lineages() -> None:
             motifs = Counter({"mul(a, b)": 1} if has else {})
             motifs["add(c, d)"] = 1
             people.append(Member(motifs, 2.0 * has - 1 + rng.normal(0, 0.3), str(lineage)))
-    rows = associated(people, {"decay": ("mul(a, b)",), "other": ("add(c, d)",)})
+    motifs_of = {"decay": ("mul(a, b)",), "other": ("add(c, d)",)}
+    rows = associated(population(people), motifs_of)
     assert [(r.component, r.level) for r in rows] == [("decay", "model"), ("decay", "lift")]
     model, lift = rows
     assert model.low > 0
     assert lift.low > 1
     assert lift.lineages == 12
-    assert associated(people[:10], {"decay": ("mul(a, b)",)}) == []
+    few = population(people[:10])
+    assert associated(few, motifs_of) == []
+    assert "10 candidates with an effect are of 2 lineages" in few.notes[0]
 
 
 def test_planted_unpaired_deletions_find_nothing(made: Planned) -> None:

@@ -103,7 +103,15 @@ def planted(data: d.ReportData) -> d.ReportData:
     return replace(
         data, asked=asked, candidates=rows, pareto_question=HOSTILE, compute_unit=HOSTILE,
         discoveries=tuple(replace(a, arm=HOSTILE) for a in data.discoveries),
-        components=(d.Component(HOSTILE),), shares=(d.Share(HOSTILE, (1, 2, 3)),),
+        components=(d.Component(HOSTILE, d.Estimate(0.1), winner=HOSTILE),),
+        component_notes=(HOSTILE,),
+        associations=d.Associations(
+            (d.Motif(HOSTILE, 3, 2, d.Estimate(2.0, 1.0, 4.0), 0.1),), 1, 3, 2, notes=(HOSTILE,)
+        ),
+        power=d.Power(
+            0.05, 8, error=d.Estimate(0.03, 0.02, 0.04), simulations=9, simulated=HOSTILE
+        ),
+        shares=(d.Share(HOSTILE, (1, 2, 3)),),
         tiers=(d.TierPair(HOSTILE, HOSTILE, d.Estimate(0.1, 0, 0.2)),),
         rate_curves=(d.RateCurve(HOSTILE, (1.0, 2.0, 3.0), True),),
         edit_effects=(d.EditEffect(HOSTILE, HOSTILE, 1, 1, d.Estimate(0.1)),),

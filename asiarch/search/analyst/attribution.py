@@ -105,7 +105,9 @@ def transfer(component: str, gains: Mapping[str, ArrayLike], level: float = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One finding on a component; `lineages`: independent ones behind it. `unit`: of value."""
+    """One finding on a component; `lineages`: independent ones behind it (of what was grafted:
+    hosts). `unit`: of value. `winner`: whose component, where there are several.
+    """
 
     component: str
     level: Level
@@ -114,19 +116,27 @@ class Evidence:
     high: float
     lineages: int
     unit: str
+    grafted: bool = False
+    winner: str = ""
 
 
 def ordered(evidence: Sequence[Evidence]) -> list[tuple[str, list[Evidence]]]:
-    """By component, causal before model before lift; components with the best kind of evidence
-    first, then by how far from nothing it is in units of its interval.
+    """By component, causal (taken out before put into others) before model before lift; components
+    with the best kind of evidence first, then by how far from nothing it is in units of its
+    interval.
     """
-    by: dict[str, list[Evidence]] = {}
+    by: dict[tuple[str, str], list[Evidence]] = {}
     for e in evidence:
-        by.setdefault(e.component, []).append(e)
+        by.setdefault((e.winner, e.component), []).append(e)
     for rows in by.values():
-        rows.sort(key=lambda e: (LEVELS.index(e.level), -e.lineages))
-    return sorted(by.items(), key=lambda item: (LEVELS.index(item[1][0].level), -_clear(item[1][0]),
-                                                item[0]))  # fmt: skip
+        rows.sort(key=lambda e: (LEVELS.index(e.level), e.grafted, -e.lineages))
+
+    def place(rows: list[Evidence]) -> tuple[int, bool, float, str, str]:
+        first = rows[0]
+        level = LEVELS.index(first.level)
+        return level, first.grafted, -_clear(first), first.winner, first.component
+
+    return [(rows[0].component, rows) for rows in sorted(by.values(), key=place)]
 
 
 def _clear(e: Evidence) -> float:

@@ -59,6 +59,16 @@ def motifs(function: Function, radius: int = RADIUS) -> Counter[str]:
                    if made.in_degree(node))  # fmt: skip
 
 
+def motifs_of(text: str, op: str, sizes: Mapping[str, int]) -> Counter[str]:
+    """Those of a program's op, at the width of the hosts. Raises SpecError, or ValueError for a
+    size that nobody gives.
+    """
+    from asiarch.interface import elaborate
+    from asiarch.ir.flatten import flatten
+
+    return motifs(flatten(elaborate(text, op, {"D": 64, **sizes})))
+
+
 def label(made: Any, node: int, radius: int) -> str:
     """The one spelling of a node with its operands to this depth: equal for isomorphic pieces.
 

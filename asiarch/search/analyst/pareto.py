@@ -13,6 +13,7 @@ from asiarch.search.stats import cluster
 from asiarch.search.stats.special import Array
 
 SPLITS = 40
+NOTHING = "No component could be taken out, so nothing is known of what few of them bring."
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,27 @@ def concentration(
             total += np.stack([seen[:, best].sum(1), seen.sum(1)], axis=1)
     share = cluster.estimate(total, _ratio, rng, level=level)
     return Concentration(share, top, kinds)
+
+
+def sentence(
+    answer: Concentration | None, what: str = "components", whose: str = "winner",
+    nothing: str = NOTHING, how: str = "Taken out one by one",
+) -> str:  # fmt: skip
+    """The question of few components, answered in words: whether few kinds of `what` bring most."""
+    if answer is None:
+        return nothing
+    s = answer.share
+    if not np.isfinite(s.value):
+        return f"{how}, {what} bring no gain in all that could be shared out."
+    if not np.isfinite(s.low):
+        spread = f"from {s.clusters} {whose}{'s' * (s.clusters != 1)}, too few for an interval"
+    else:
+        spread = f"{100 * s.low:.0f} to {100 * s.high:.0f} %"
+    return (
+        f"The best {answer.top} of {answer.kinds} kinds of {what} bring {100 * s.value:.0f} % of "
+        f"the gain ({spread}): {answer.answer}."
+        + (" Others take some back." if s.value > 1 else "")
+    )
 
 
 def _mean(x: Array) -> Array:

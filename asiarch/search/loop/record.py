@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
@@ -18,7 +18,7 @@ from asiarch.search.archive import Niche
 from asiarch.search.engineer import Design, Verdict
 from asiarch.search.job import Json
 from asiarch.search.researcher import EditRecord
-from asiarch.search.store import Candidate, Edit, Event, Proposal, Store
+from asiarch.search.store import Candidate, Edit, Proposal, Store
 
 PANEL = "panel"
 ACCEPTED, DUPLICATE = "accepted", "duplicate"
@@ -113,7 +113,7 @@ class StoreRecord:
     def __init__(self, store: Store, run: str) -> None:
         self.store = store
         self.run = run
-        self._told = {(e.kind, e.subject) for e in _events(store) if e.run == run}
+        self._told = {(e.kind, e.subject) for e in store.events.all() if e.run == run}
 
     def together(self) -> AbstractContextManager[None]:
         return self.store.transaction()
@@ -158,13 +158,6 @@ class StoreRecord:
     def judge(self, verdict: Verdict) -> None:
         claim = next(iter(self.store.claims.frozen(self.run)))
         self.store.claims.judge(claim, verdict.design.id, verdict.confirmed, verdict.evidence)
-
-
-def _events(store: Store) -> Iterator[Event]:
-    last = 0
-    while page := store.events.since(last):
-        yield from page
-        last = page[-1].id
 
 
 def facts_of(niche: Niche, check: Mapping[str, Json]) -> dict[str, Json]:

@@ -20,8 +20,10 @@ from asiarch.language.parser import parse
 from asiarch.search.analyst.attribution import HOSTS, Evidence
 from asiarch.search.analyst.components import Component, Swap
 from asiarch.search.analyst.delete import alone, deletions
+from asiarch.search.analyst.motifs import motifs_of
 from asiarch.search.analyst.pareto import Concentration, concentration
 from asiarch.search.analyst.plan import Findings, Plan, Trial, plan, read
+from asiarch.search.analyst.population import Population, associated
 from asiarch.search.engineer import Design, Engineer, Scores
 from asiarch.search.ranking.entrants import Entrants, NotRanked
 from asiarch.search.stats.paired import pooled
@@ -30,7 +32,6 @@ from asiarch.search.stats.special import Array
 TIER = "attribution"
 FEWEST = 3
 LEAST = 1e-9
-GRAFTED = "grafted"
 UNIT = "sd"
 
 
@@ -135,24 +136,35 @@ class Attributed:
     motifs: Mapping[str, tuple[str, ...]]
     titles: Mapping[str, str]
 
-    def evidence(self) -> list[Evidence]:
-        """Causal rows. A component put into hosts is a row of its own: its sample is hosts."""
+    def evidence(self, whose: str = "") -> list[Evidence]:
+        """Causal rows: taken out of the winner, put into hosts (whose sample is hosts). `whose`:
+        the winner's name, where there are several.
+        """
         rows = [
-            Evidence(self.titles[r.component], "causal", r.loss, r.low, r.high, 1, UNIT)
+            Evidence(
+                self.titles[r.component], "causal", r.loss, r.low, r.high, 1, UNIT, winner=whose
+            )
             for r in self.findings.removed
         ]
         return rows + [
             Evidence(
-                f"{self.titles[t.component]}, {GRAFTED}",
+                self.titles[t.component],
                 "causal",
                 t.gain,
                 t.low,
                 t.high,
                 t.hosts,
                 UNIT,
+                True,
+                whose,
             )
             for t in self.findings.transferred
         ]
+
+    def associated(self, found: Population, whose: str = "") -> list[Evidence]:
+        """What the candidates of a search say of the components."""
+        rows = associated(found, {self.titles[c]: motifs for c, motifs in self.motifs.items()})
+        return [replace(row, winner=whose) for row in rows]
 
 
 def attribute(engineer: Engineer, made: Planned, seeds: int) -> Attributed:
@@ -241,23 +253,6 @@ def concentrated(found: Sequence[Attributed], seed: int = 0) -> Concentration | 
     return concentration(cube, np.random.default_rng(seed))
 
 
-def pareto_sentence(answer: Concentration | None) -> str:
-    """The question of few components, answered in words."""
-    if answer is None:
-        return "No component could be taken out, so nothing is known of what few of them bring."
-    s = answer.share
-    if not np.isfinite(s.value):
-        return "Taken out one by one, components bring no gain in all that could be shared out."
-    if not np.isfinite(s.low):
-        spread = f"from {s.clusters} winner{'s' * (s.clusters != 1)}, too few for an interval"
-    else:
-        spread = f"[{s.low:.0%}, {s.high:.0%}]"
-    return (
-        f"The best {answer.top} of {answer.kinds} kinds of components bring {s.value:.0%} of the"
-        f" gain ({spread}): {answer.answer}." + (" Others take some back." if s.value > 1 else "")
-    )
-
-
 def _motifs(made: Planned) -> dict[str, tuple[str, ...]]:
     """The motifs that go with each component."""
     own = counted(made.designs["winner"])
@@ -272,8 +267,4 @@ def _motifs(made: Planned) -> dict[str, tuple[str, ...]]:
 
 def counted(design: Design) -> Counter[str]:
     """The motifs of a design at the width of the hosts."""
-    from asiarch.interface import elaborate
-    from asiarch.ir.flatten import flatten
-    from asiarch.search.analyst.motifs import motifs
-
-    return motifs(flatten(elaborate(design.text, design.op, {"D": 64, **dict(design.sizes)})))
+    return motifs_of(design.text, design.op, dict(design.sizes))

@@ -48,14 +48,18 @@ def failures(a: Attributed) -> Iterator[str]:
 
 
 def evidence(rows: Sequence[Evidence]) -> Table:
-    """By component, the best kind of evidence first."""
+    """By component, the best kind of evidence first. Of what was put into others it is hosts that
+    are counted.
+    """
     out = [["component", "evidence", "value", "unit", "lineages"]]
     for name, each in ordered(rows):
         for e in each:
             spread = f"{e.value:+.2f}"
             if math.isfinite(e.low) and math.isfinite(e.high):
                 spread += f" [{e.low:+.2f}, {e.high:+.2f}]"
-            out.append([name, e.level, spread, e.unit, str(e.lineages)])
+            shown = f"{e.winner}: {name}" if e.winner else name
+            level = f"{e.level}, grafted" if e.grafted else e.level
+            out.append([shown, level, spread, e.unit, str(e.lineages)])
     return out
 
 

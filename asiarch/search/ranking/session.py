@@ -19,6 +19,20 @@ from asiarch.search.store import Candidate, Proposal, Store
 
 PANEL, GIVEN = "panel", "given"
 ACCEPTED = "accepted"
+PURPOSES = RANK, NOISE, ATTRIBUTE = "rank", "noise", "attribute"
+"""What runs of a store are begun for that no search began."""
+
+
+def run_name(purpose: str, protocol: Protocol) -> str:
+    """Of the run that measures under the protocol: the same again goes on with it."""
+    return f"{purpose} {protocol.hash[:12]}"
+
+
+def purpose(store: Store, run: str) -> str:
+    """RANK, NOISE or ATTRIBUTE; of a search its arm."""
+    begun = store.runs.find(run)
+    arm = begun.arm if begun is not None else ""
+    return run.partition(" ")[0] if arm == GIVEN else arm
 
 
 @dataclass(slots=True)

@@ -170,7 +170,8 @@ class Candidate:
 class Power:
     """What the protocol could see. `detectable`: the effect found with probability `power`.
 
-    error: the measured family-wise error of the whole protocol, under A against A.
+    error: the measured family-wise error of the whole protocol, under A against A; `simulated`:
+    of what; error_note: what to do where it is not known.
     """
 
     alpha: float = math.nan
@@ -181,6 +182,8 @@ class Power:
     detectable: float = math.nan
     error: Estimate = UNKNOWN
     simulations: int = 0
+    simulated: str = ""
+    error_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,22 +211,61 @@ class Discoveries:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """What a component brings, by three ways of asking. `lineages`: independent ones."""
+    """What a component of a winner brings: taken out and retrained (causal), put into `hosts` other
+    operators (grafted), and by association. `lineages`: independent ones behind it.
+    """
 
     name: str
     causal: Estimate = UNKNOWN
     model: Estimate = UNKNOWN
     lift: Estimate = UNKNOWN
     lineages: int = 0
+    grafted: Estimate = UNKNOWN
+    hosts: int = 0
+    winner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Motif:
+    """A motif among a search's candidates. lift: P(beats the baseline with it) over P(without it);
+    adjusted: its p, over all motifs asked; importance: a forest's, a share of the variance; term: a
+    mixed model's, in the unit of effects. lineages: with it or without it, whichever are fewer.
+    """
+
+    name: str
+    designs: int
+    lineages: int
+    lift: Estimate = UNKNOWN
+    adjusted: float = math.nan
+    importance: Estimate = UNKNOWN
+    term: Estimate = UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Associations:
+    """asked: how many motifs; score: a forest's R^2 on lineages that it has not seen; notes: what
+    could not be asked, and why.
+    """
+
+    rows: tuple[Motif, ...] = ()
+    asked: int = 0
+    candidates: int = 0
+    lineages: int = 0
+    score: float = math.nan
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Edits of one group by provenance: counts in the order of `CLASSES`; `others` fit none."""
+    """Edits of one group by provenance: counts in the order of `CLASSES`; `others` fit none (an
+    edit that cites both is half of each in `classes`, the shares with intervals over lineages).
+    """
 
     group: str
     counts: tuple[int, int, int]
     others: int = 0
+    classes: tuple[Estimate, ...] = ()
+    lineages: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +313,9 @@ class ReportData:
     discoveries: tuple[Discoveries, ...] = ()
     compute_unit: str = "FLOPs"
     components: tuple[Component, ...] = ()
+    component_notes: tuple[str, ...] = ()  # what was retrained how, and what could not be
     pareto_question: str = ""  # do few components bring most of the gain: one sentence
+    associations: Associations | None = None
     shares: tuple[Share, ...] = ()
     tiers: tuple[TierPair, ...] = ()
     rates: tuple[float, ...] = ()

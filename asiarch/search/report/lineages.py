@@ -45,6 +45,18 @@ def first_parents(candidates: Sequence[Candidate]) -> dict[str, str]:
     return found
 
 
+def roots(candidates: Sequence[Candidate]) -> dict[str, str]:
+    """Of each candidate the oldest ancestor that its first parents lead to: its lineage."""
+    parents = first_parents(candidates)
+    found: dict[str, str] = {}
+    for c in candidates:
+        at = c.id
+        while at in parents:
+            at = parents[at]
+        found[c.id] = at
+    return found
+
+
 def best_of(candidates: Sequence[Candidate], most: int) -> list[Candidate]:
     """Claims, then what was confirmed, then the best screened that beat the baseline (the first
     few if none did); none of the panel or the null arm."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from asiarch.search.report import style
 from asiarch.search.report.data import Asked, Candidate, ReportData
 from asiarch.search.report.detail import Around, folded, inside
-from asiarch.search.report.figures import edit_effects
+from asiarch.search.report.figures import edit_effects, motif_table
 from asiarch.search.report.outcome import TURNED, outcome
 from asiarch.search.report.program import packed
 from asiarch.search.report.sections import Section, sections
@@ -41,6 +41,7 @@ def page(data: ReportData) -> str:
             _contents(parts),
             "</header><main>",
             *(_section(s) for s in parts[:6]),
+            _motifs(data),
             _edits(data),
             *(_section(s) for s in parts[6:]),
             *_candidates(data),
@@ -103,7 +104,7 @@ def _pairs(values: Mapping[str, str]) -> str:
 
 def _contents(parts: Iterable[Section]) -> str:
     places = [(s.id, s.heading) for s in parts]
-    places.insert(6, ("edits", "Effects of edits"))
+    places[6:6] = [("motifs", "What goes along with the effect"), ("edits", "Effects of edits")]
     places += [("candidates", "All candidates"), ("details", "Each candidate")]
     links = "".join(f'<li><a href="#{id}">{escape(name)}</a></li>' for id, name in places)
     return f'<nav aria-label="Contents"><ul>{links}</ul></nav>'
@@ -111,13 +112,35 @@ def _contents(parts: Iterable[Section]) -> str:
 
 def _section(section: Section) -> str:
     drawn = "".join(f'<div class="wide">{f.svg(alone=False)}</div>' for f in section.figures)
-    told = any(not f.empty for f in section.figures)
-    caption = f"<figcaption>{escape(section.caption)}</figcaption>" if told else ""
+    told = section.stays or any(not f.empty for f in section.figures)
+    caption = (
+        f"<figcaption>{escape(section.caption)}</figcaption>" if told and section.caption else ""
+    )
     several = ' class="several"' if len(section.figures) > 1 else ""
     return (
         f'<section id="{section.id}"><h2>{escape(section.heading)}</h2>'
         f"<figure><div{several}>{drawn}</div>"
         f"{caption}</figure></section>"
+    )
+
+
+def _motifs(data: ReportData) -> str:
+    told = data.associations is not None and data.associations.rows
+    caption = (
+        "<figcaption>None of it is causal: what comes along with success need not bring it. A "
+        "motif is a piece of an operator's graph, with each value's kind (seq: a stream, w: a "
+        "weight) and number of axes; #1 names what is used twice. Lift is how much oftener "
+        "candidates with it beat the baseline than those without; p is corrected for all motifs "
+        "asked. Importance is the share of the variance of effects that a forest loses on lineages "
+        "it has not seen. The mixed model's number is the difference that goes with the motif, the "
+        "model's others being equal. Children inherit motifs and quality alike, so intervals are "
+        "over lineages.</figcaption>"
+        if told
+        else ""
+    )
+    return (
+        '<section id="motifs"><h2>What goes along with the effect</h2><figure>'
+        f"{motif_table(data.associations, data.asked).html()}{caption}</figure></section>"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from asiarch.search.report.canvas import Figure
-from asiarch.search.report.data import NULL, ReportData
+from asiarch.search.report.data import CLASSES, NULL, Estimate, ReportData
 from asiarch.search.report.figures import (
     attribution,
     discovery,
@@ -30,12 +30,13 @@ ENOUGH = 0.5  # of the longest arm's compute, for a null arm to say something
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, its figures, and a sentence."""
+    """A heading, its figures, and a sentence, which is shown without any data where it `stays`."""
 
     id: str
     heading: str
     figures: tuple[Figure, ...]
     caption: str
+    stays: bool = False
 
 
 def sections(data: ReportData) -> Iterator[Section]:
@@ -64,13 +65,11 @@ def sections(data: ReportData) -> Iterator[Section]:
     )  # fmt: skip
     yield Section(
         "attribution", "What brings the effect", (attribution(data.components, asked),),
-        "Only deletion retraining is causal: a filled mark there is a component that the winner "
-        f"needs. {data.pareto_question}".strip(),
+        _attribution(data), stays=True,
     )  # fmt: skip
     yield Section(
         "provenance", "Where the edits came from", (provenance(data.shares),),
-        "Here an edit's source is recorded when it is made and checked against what it cites; the "
-        "paper's shares are a language model's labels given afterwards.",
+        _provenance(data),
     )  # fmt: skip
     yield Section("tiers", "Do cheap tiers rank as dear ones do", (tier_agreement(data.tiers),),
                   _tiers(data))  # fmt: skip
@@ -99,6 +98,37 @@ def _effects(data: ReportData) -> str:
         else "Nothing was measured on fresh seeds; open"
     )
     return f"{start} marks are on the seeds that chose them, and flatter the chosen."
+
+
+def _attribution(data: ReportData) -> str:
+    if not data.components:
+        return " ".join((*data.component_notes, data.pareto_question)).strip()
+    return (
+        "Only what was taken out or put in and retrained is causal: a filled mark in the first "
+        "column is a component that its winner needs (right of zero) or that harms it; a winner is "
+        f"one lineage. {' '.join(data.component_notes)} {data.pareto_question}"
+    ).strip()
+
+
+def _provenance(data: ReportData) -> str:
+    said = [
+        f"Of {s.group}, {', '.join(_share(n, e) for n, e in zip(CLASSES, s.classes, strict=True))}"
+        f", intervals over {count(s.lineages, 'lineage')}."
+        for s in data.shares
+        if s.classes and s.classes[0].bounded
+    ]
+    return " ".join(
+        (
+            "Here an edit's source is recorded when it is made, with what it cites; the paper's "
+            "shares are a language model's labels given afterwards.",
+            *said,
+        )
+    )
+
+
+def _share(name: str, e: Estimate) -> str:
+    low, high = max(e.low, 0.0), min(e.high, 1.0)
+    return f"{name} {percent(e.value)} ({percent(low)} to {percent(high)})"
 
 
 def _discoveries(data: ReportData) -> str:

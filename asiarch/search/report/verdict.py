@@ -135,11 +135,14 @@ def _limits(
                 "time. Smaller ones are mostly missed: no claim is no proof that there is none."
             )
         if power.error.known:
+            of = f" ({power.simulated})" if power.simulated else ""
             yield (
                 "Runs with a false claim, baseline against baseline: "
                 f"{interval(_hundred(power.error), sign=False)} % of {power.simulations:,} "
-                f"simulated ones, for a promised {percent(power.alpha)}."
+                f"simulated ones{of}, for a promised {percent(power.alpha)}."
             )
+        elif power.error_note:
+            yield power.error_note
     if proposed:
         tasks = ", ".join(asked.tasks) or "the tasks of this run"
         yield (

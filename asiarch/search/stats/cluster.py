@@ -74,7 +74,8 @@ def estimate(
     count = len(by_cluster) if families is None else families
     value = float(statistic(by_cluster.sum(0)))
     drawn = resampled(by_cluster, statistic, rng, draws=draws)
-    error = float(np.nanstd(drawn))
+    known = drawn[np.isfinite(drawn)]
+    error = float(known.std()) if len(known) else np.nan
     if count < LEAST:
         return Estimate(value, -np.inf, np.inf, error, count)
     reach = float(t_quantile((1 + level) / 2, count - 1)) * error

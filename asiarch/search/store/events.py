@@ -8,7 +8,7 @@ the other.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from asiarch.search.job import Json, canonical
@@ -51,3 +51,10 @@ class Events:
             (last, limit),
         )
         return [Event(*row[:-1], data=json.loads(row[-1])) for row in rows]
+
+    def all(self) -> Iterator[Event]:
+        """All events, oldest first."""
+        last = 0
+        while page := self.since(last):
+            yield from page
+            last = page[-1].id

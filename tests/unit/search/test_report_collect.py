@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,10 +18,10 @@ from asiarch.search.engineer.scores import Scores as EngineerScores
 from asiarch.search.job import Job, done, failed
 from asiarch.search.protocol import Protocol, Tier
 from asiarch.search.report import data as d
-from asiarch.search.report.collect import collect, components
-from asiarch.search.report.collect.edits import edit_effects
+from asiarch.search.report.collect import collect, components, gains
+from asiarch.search.report.collect.edits import edit_effects, share
 from asiarch.search.report.collect.effects import Effects
-from asiarch.search.report.collect.scores import results, scores
+from asiarch.search.report.collect.scores import Result, results, scores
 from asiarch.search.report.example import GENES, program
 from asiarch.search.report.page import page
 from asiarch.search.report.verdict import verdict
@@ -256,8 +256,17 @@ def test_learning_rates_are_of_the_seeds_that_chose_them(collected: d.ReportData
 
 
 def test_provenance_is_counted_by_what_an_edit_cites(collected: d.ReportData) -> None:
-    assert collected.shares[0] == d.Share("all edits", (2, 0, 4), 1)
-    assert collected.shares[1] == d.Share("edits of claims", (1, 0, 0), 0)
+    every, claimed = collected.shares
+    assert (every.group, every.counts, every.others, every.lineages) == (
+        "all edits",
+        (2, 0, 4),
+        1,
+        2,
+    )
+    # An edit that cites both is half of each.
+    assert [e.value for e in every.classes] == pytest.approx([2.5 / 7, 0.5 / 7, 4 / 7])
+    assert not every.classes[0].bounded
+    assert (claimed.counts, claimed.others) == ((1, 0, 0), 0)
 
 
 def test_edit_effects_are_of_children_against_their_parents(collected: d.ReportData) -> None:
@@ -297,6 +306,81 @@ def test_evidence_of_the_analyst_is_shown_by_its_level() -> None:
     assert found[0].lift == d.Estimate(math.log(2), math.log(0.5), math.log(4))
     assert (found[0].lineages, found[0].model) == (4, d.UNKNOWN)
     assert found[1].causal == d.UNKNOWN
+
+
+def test_shares_of_five_lineages_have_intervals_over_them(collected: d.ReportData) -> None:
+    new = by_name(collected)["new0"]
+    rows = [replace(new, id=f"c{i}") for i in range(30)]
+    few = share("all", rows, {c.id: str(i % 6) for i, c in enumerate(rows)})
+    assert (few.lineages, few.classes[0].bounded) == (6, True)
+    mixed = [replace(c, edits=c.edits if i % 2 else ()) for i, c in enumerate(rows)]
+    own = d.Edit("insert", source="original")
+    mixed = [c if c.edits else replace(c, edits=(own,)) for c in mixed]
+    # Whole lineages agree here: over them the share is far less sure than over edits.
+    told = share("all", mixed, {c.id: str(i % 6) for i, c in enumerate(rows)}).classes[0]
+    each = share("all", mixed, {c.id: c.id for c in rows}).classes[0]
+    assert told.value == each.value == 0.5
+    assert told.high - told.low > 1.5 * (each.high - each.low)
+
+
+def test_few_kinds_of_edits_are_asked_about_on_the_way_to_each_lineage_s_best(
+    filled: tuple[Store, Search], collected: d.ReportData
+) -> None:
+    store, search = filled
+    effects = Effects(scores(results(store.knowledge.measurements("main"), "auc")), "gates", 0.95)
+    rows = by_name(collected)
+    # new4 was made of new0, which was made of the baseline: two steps of two kinds.
+    moved = {c.id: replace(c, parents=("new0",)) if c.id == "new4" else c for c in rows.values()}
+    way = gains._way(moved["new4"], list(moved.values()), effects)
+    for kind, child, parent in (("insert", "new4", "new0"), ("replace", "new0", "gates")):
+        wanted = [
+            np.mean([
+                (search.losses[parent, t, "train", s] - search.losses[child, t, "train", s])
+                / effects.units[t]
+                for t in TASKS
+            ])
+            for s in SEEDS
+        ]  # fmt: skip
+        assert way[kind] == pytest.approx(wanted)
+    assert [c.id for c in gains.winners(collected.candidates)] == ["new0"]
+    assert "1 kind of edit" in collected.pareto_question
+
+
+def test_edits_of_many_lineages_answer_the_question_of_few_kinds() -> None:
+    effects, people = lineages_of_edits(lambda kind, rng: 3.0 * (kind == "a") + rng.normal(0, 0.1))
+    said = gains.edit_question(people, effects)
+    assert said.endswith("yes.")
+    assert "The best 1 of 5 kinds of edits".lower() in said.lower()
+    effects, people = lineages_of_edits(lambda kind, rng: 1.0 + rng.normal(0, 0.1))
+    assert gains.edit_question(people, effects).endswith("no.")
+    # planted: noise alone, where the best of five noisy kinds looks like most of the gain
+    effects, people = lineages_of_edits(lambda kind, rng: 0.6 + rng.normal(0, 3.0))
+    assert "yes" not in gains.edit_question(people, effects)
+
+
+def lineages_of_edits(
+    gain: Callable[[str, np.random.Generator], float], count: int = 8
+) -> tuple[Effects, list[d.Candidate]]:
+    """Lineages of one panel member and five children in a row, each by another kind of edit."""
+    rng, found = np.random.default_rng(0), list[Result]()
+    people: list[d.Candidate] = []
+    for n in range(count):
+        losses = np.full(8, 20.0)
+        for step, kind in enumerate(("", "a", "b", "c", "d", "e")):
+            id, parent = f"{n}-{step}", f"{n}-{step - 1}"
+            losses = losses - [gain(kind, rng) if kind else rng.normal(0, 0.1) for _ in losses]
+            for seed, loss in enumerate(losses):
+                found.append(
+                    Result(id, "T1", "train", "t", str(seed), 1.0, float(loss), "", "", 1.0, {})
+                )
+            made = (d.Edit(kind, source="original"),) if kind else ()
+            people.append(
+                d.Candidate(
+                    id, id, arm="full" if kind else d.PANEL, parents=(parent,) if kind else (),
+                    edits=made, overall=d.Estimate(float(20 - losses.mean())),
+                )
+            )  # fmt: skip
+    return Effects(scores(found), "0-0", 0.95), people
 
 
 def test_tiers_are_compared_over_the_panel(collected: d.ReportData) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from asiarch.search.analyst.attribution import Evidence, ordered
 from asiarch.search.report.data import UNKNOWN, Component, Estimate
@@ -14,17 +14,21 @@ def components(evidence: Sequence[Evidence]) -> tuple[Component, ...]:
     return tuple(_component(name, rows) for name, rows in ordered(evidence))
 
 
-def _component(name: str, rows: Iterable[Evidence]) -> Component:
+def _component(name: str, rows: Sequence[Evidence]) -> Component:
     best: dict[str, Evidence] = {}
     for row in rows:
-        best.setdefault(row.level, row)
+        best.setdefault("grafted" if row.grafted else row.level, row)
     shown = {level: _estimate(row) for level, row in best.items()}
+    grafted = best.get("grafted")
     return Component(
         name,
         shown.get("causal", UNKNOWN),
         shown.get("model", UNKNOWN),
         shown.get("lift", UNKNOWN),
-        max(row.lineages for row in best.values()),
+        max((row.lineages for row in best.values() if not row.grafted), default=0),
+        shown.get("grafted", UNKNOWN),
+        grafted.lineages if grafted is not None else 0,
+        rows[0].winner,
     )
 
 

@@ -12,7 +12,9 @@ What a store must say of itself for all of it to be found:
 - evidence of a verdict has effect, low, high and p in sds, and the audit's findings by task;
 - an event `machine` may tell the machine and versions, as texts by name.
 
-Attribution (`components` of the analyst's evidence) and simulations of the protocol are given.
+What goes along with the effect is computed apart (`associations`, which takes a while); what was
+retrained for attribution and simulations of the protocol are added by who knows of them
+(`ranking.reported`).
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ import numpy as np
 
 from asiarch.search.report import data as d
 from asiarch.search.report.collect.candidates import PANEL, People
-from asiarch.search.report.collect.discoveries import discoveries, events
+from asiarch.search.report.collect.discoveries import discoveries
 from asiarch.search.report.collect.edits import edit_effects, share
 from asiarch.search.report.collect.effects import Effects, best_of_panel
+from asiarch.search.report.collect.gains import edit_question
 from asiarch.search.report.collect.scores import Result, Scores, results, scores
+from asiarch.search.report.lineages import roots
 from asiarch.search.stats.confirm import power
 from asiarch.search.stats.rank import correlation
 from asiarch.search.store import Event, Run, Store
@@ -43,14 +47,10 @@ def collect(
     store: Store,
     run: str,
     *,
-    components: Sequence[d.Component] = (),
-    pareto_question: str = "",
-    error: d.Estimate = d.UNKNOWN,
-    simulations: int = 0,
     title: str = "",
     command: str = "",
 ) -> d.ReportData:
-    """Everything that a store knows of a run. error: the protocol's family-wise error, simulated.
+    """Everything that a store says of a run by itself.
 
     Raises KeyError for a run that the store does not have, with those that it has.
     """
@@ -59,7 +59,7 @@ def collect(
         names = ", ".join(store.runs.all()) or "none"
         raise KeyError(f"the store {store.path} has no run {run!r}; it has {names}")
     protocol = cast("Mapping[str, Any]", begun.protocol if isinstance(begun.protocol, dict) else {})
-    log = [e for e in events(store) if e.run in (run, None)]
+    log = [e for e in store.events.all() if e.run in (run, None)]
     proposals = store.knowledge.proposals(run)
     found = list(results(store.knowledge.measurements(run), str(protocol.get("metric", "auc"))))
     table = scores(found)
@@ -77,11 +77,10 @@ def collect(
     return d.ReportData(
         asked=_asked(store, begun, protocol, log, effects, names, title or run, command),
         candidates=tuple(rows),
-        power=_power(protocol, error, simulations),
+        power=_power(protocol),
         discoveries=tuple(arms),
         compute_unit=unit,
-        components=tuple(components),
-        pareto_question=pareto_question,
+        pareto_question=edit_question(rows, effects),
         shares=tuple(_shares(rows)),
         tiers=tuple(_tiers(found, panel)),
         rates=rates,
@@ -129,7 +128,7 @@ def _amount(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _power(protocol: Mapping[str, Any], error: d.Estimate, simulations: int) -> d.Power | None:
+def _power(protocol: Mapping[str, Any]) -> d.Power | None:
     """In sds of one paired difference; None for a protocol that confirms nothing."""
     seeds, claims = int(protocol.get("confirm_seeds", 0)), int(protocol.get("shortlist", 1))
     alpha = float(protocol.get("alpha", 0.05))
@@ -140,17 +139,16 @@ def _power(protocol: Mapping[str, Any], error: d.Estimate, simulations: int) -> 
         middle = (low + high) / 2
         enough = power(middle, seeds, alpha, claims) >= CHANCE
         low, high = (low, middle) if enough else (middle, high)
-    return d.Power(
-        alpha, seeds, math.nan, math.nan, CHANCE, high + float(protocol.get("margin", 0.0)), error,
-        simulations,
-    )  # fmt: skip
+    least = high + float(protocol.get("margin", 0.0))
+    return d.Power(alpha, seeds, math.nan, math.nan, CHANCE, least)
 
 
 def _shares(people: Sequence[d.Candidate]) -> Iterator[d.Share]:
-    yield share("all edits", people)
+    root = roots(people)
+    yield share("all edits", people, root)
     passed = [c for c in people if c.claim]
     if passed:
-        yield share("edits of claims", passed)
+        yield share("edits of claims", passed, root)
 
 
 def _tiers(found: Sequence[Result], panel: Sequence[str]) -> Iterator[d.TierPair]:

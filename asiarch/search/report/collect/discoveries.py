@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def discoveries(store: Store, protocol_hash: str) -> tuple[str, list[d.Discoveri
     """
     runs = [r for name in store.runs.all() if (r := store.runs.find(name)) is not None]
     runs = [r for r in runs if r.protocol_hash == protocol_hash]
-    log = list(events(store))
+    log = list(store.events.all())
     jobs = store.jobs.outcomes([e.subject for e in log if e.kind in ("done", "failed")])
     unit = "FLOPs" if any(o.flops > 0 for o in jobs.values()) else "seconds of jobs"
     costs = {key: o.flops if unit == "FLOPs" else o.seconds for key, o in jobs.items()}
@@ -30,14 +30,6 @@ def discoveries(store: Store, protocol_hash: str) -> tuple[str, list[d.Discoveri
         if course is not None:
             arms.setdefault(run.arm, []).append(course)
     return unit, [_arm(name, found) for name, found in sorted(arms.items())]
-
-
-def events(store: Store) -> Iterator[Event]:
-    """All events, oldest first."""
-    last = 0
-    while page := store.events.since(last):
-        yield from page
-        last = page[-1].id
 
 
 def _course(log: Sequence[Event], costs: dict[str, float]) -> Run | None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, cast
 
+import numpy as np
+
 from asiarch.search.analyst.effects import EditEffect as Made
 from asiarch.search.analyst.effects import table
+from asiarch.search.analyst.provenance import Edit as Cited
+from asiarch.search.analyst.provenance import shares
 from asiarch.search.report import data as d
 from asiarch.search.report.collect.effects import Effects, differences
-from asiarch.search.report.lineages import first_parents
+from asiarch.search.report.lineages import roots
 from asiarch.search.stats.solved import wilson
 from asiarch.search.store.knowledge import Edit
 
@@ -34,25 +38,38 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(map(str, cast("list[object]", value))) if isinstance(value, list) else ()
 
 
-def share(group: str, rows: Iterable[d.Candidate]) -> d.Share:
-    """Counts of the edits of some candidates."""
+def share(group: str, rows: Sequence[d.Candidate], root: Mapping[str, str]) -> d.Share:
+    """Counts of the edits of some candidates, and shares with intervals over lineages."""
     sources = [e.source for c in rows for e in c.edits]
-    counts = tuple(sources.count(name) for name in d.CLASSES)
-    first, second, third = counts
-    return d.Share(group, (first, second, third), len(sources) - sum(counts))
+    first, second, third = (sources.count(name) for name in d.CLASSES)
+    made = [_cited(e.source, root[c.id]) for c in rows for e in c.edits if e.source]
+    found = shares(made, {}, np.random.default_rng(0)) if made else []
+    return d.Share(
+        group, (first, second, third), len(sources) - first - second - third,
+        tuple(d.Estimate(s.share.value, s.share.low, s.share.high) for s in found),
+        len({m.lineage for m in made}),
+    )  # fmt: skip
+
+
+def _cited(source: str, lineage: str) -> Cited:
+    """An edit of the grammar: it cites what it spliced in, which needs no proof."""
+    cognition, experience = (
+        ("cited",) if source in (name, MIXED) else () for name in d.CLASSES[:2]
+    )
+    return Cited(frozenset(), cognition, experience, lineage, exact=True)
 
 
 def edit_effects(candidates: Sequence[d.Candidate], effects: Effects) -> Iterator[d.EditEffect]:
     """By operator, of children that one operator made, in sds: what the analyst says of a kind,
     shrunk towards the others; the plain mean without an interval where no kind has two lineages.
     """
-    roots = _roots(candidates)
+    root = roots(candidates)
     made: list[Made] = []
     for c in candidates:
         operators = {e.operator for e in c.edits}
         found = _against(c.id, c.parents[0], effects) if c.parents else None
         if len(operators) == 1 and found is not None:
-            made.append(Made(operators.pop(), *found, roots[c.id]))
+            made.append(Made(operators.pop(), *found, root[c.id]))
     known = _shrunk(made, effects.level)
     for kind in sorted({m.kind for m in made}):
         rows = [m for m in made if m.kind == kind]
@@ -86,14 +103,3 @@ def _against(child: str, parent: str, effects: Effects) -> tuple[float, float] |
         return None
     error = math.sqrt(sum(1 / seeds for _, seeds in found)) / len(found)
     return sum(value for value, _ in found) / len(found), error
-
-
-def _roots(candidates: Sequence[d.Candidate]) -> dict[str, str]:
-    parents = first_parents(candidates)
-    found: dict[str, str] = {}
-    for c in candidates:
-        at = c.id
-        while at in parents:
-            at = parents[at]
-        found[c.id] = at
-    return found

@@ -48,6 +48,8 @@ COMPONENTS = (
         d.Estimate(0.21, 0.15, 0.27),
         d.Estimate(1.1, 0.4, 1.8),
         14,
+        d.Estimate(0.018, 0.006, 0.030),
+        3,
     ),
     d.Component(
         "decay of the state",
@@ -55,6 +57,8 @@ COMPONENTS = (
         d.Estimate(0.12, 0.05, 0.19),
         d.Estimate(0.6, -0.1, 1.3),
         11,
+        d.Estimate(0.012, -0.004, 0.028),
+        3,
     ),
     d.Component(
         "output gate",
@@ -78,6 +82,23 @@ COMPONENTS = (
         4,
     ),
 )
+ASSOCIATIONS = d.Associations(
+    (
+        d.Motif(
+            "mul:seq3(exp:seq1, state:seq3)", 74, 12, d.Estimate(3.1, 1.6, 6.0), 0.008,
+            d.Estimate(0.12, 0.05, 0.19), d.Estimate(0.021, 0.008, 0.034),
+        ),
+        d.Motif(
+            "mul:seq2(sigmoid:seq2, contract:seq2)", 51, 9, d.Estimate(1.4, 0.7, 2.8), 0.35,
+            d.Estimate(0.04, -0.01, 0.09), d.Estimate(0.006, -0.007, 0.019),
+        ),
+        d.Motif(
+            "sub:seq2(contract:seq2(input:seq1, param:w3), contract:seq2(state:seq3, silu:seq2))",
+            18, 6, d.Estimate(0.6, 0.2, 1.8), 0.42,
+        ),
+    ),
+    34, 188, 24, 0.31, ("Mixed model: lineages do not differ beyond chance.",),
+)  # fmt: skip
 SHARES = (
     d.Share("all edits", (148, 71, 19), 6),
     d.Share("edits of what passed", (9, 6, 1)),

@@ -1,5 +1,6 @@
 """The figures, one function and one file each: from plain data to a picture that shows itself."""
 
+from asiarch.search.report.figures.associations import motif_table
 from asiarch.search.report.figures.attribution import attribution
 from asiarch.search.report.figures.curves import training_curves
 from asiarch.search.report.figures.discovery import discovery
@@ -21,6 +22,7 @@ __all__ = [
     "forest",
     "learning_rates",
     "lineage",
+    "motif_table",
     "niche_map",
     "pareto",
     "provenance",
