@@ -259,14 +259,15 @@ SIMULATED = TINY.named(
     panel=tuple(f"panel.{n}_mixer" for n in ("linc", "delta", "scalar", "gdn", "gla", "lin")),
 )
 RUNS = 20
+NULL_RUNS = 40
 
 
-def simulated(effect: float) -> tuple[int, int]:
+def simulated(effect: float, runs: int) -> tuple[int, int]:
     """Runs that claim what was planted, and runs with a false claim, of the null arm with one copy
     in six better by `effect` sds of what is compared.
     """
     hits = false = 0
-    for master in range(RUNS):
+    for master in range(runs):
         planted: list[str] = []
 
         def quality(program: str, op: str, planted: list[str] = planted) -> float:
@@ -284,11 +285,11 @@ def simulated(effect: float) -> tuple[int, int]:
 
 
 def test_a_planted_effect_of_1_6_sigma_is_found() -> None:
-    assert simulated(1.6)[0] >= 0.8 * RUNS
+    assert simulated(1.6, RUNS)[0] >= 0.8 * RUNS
 
 
 def test_a_null_run_claims_nothing() -> None:
-    assert simulated(0.0)[1] <= 0.05 * RUNS
+    assert simulated(0.0, NULL_RUNS)[1] <= 0.05 * NULL_RUNS
 
 
 def test_parents_that_are_used_often_get_further_seeds() -> None:
@@ -347,3 +348,20 @@ def test_what_is_written_is_what_a_report_reads(tmp_path: Path) -> None:
     measured = {c.id for c in data.candidates if c.overall.known}
     assert {m.design.id for m in result.history.found()} <= measured
     assert [list(claims.values())] == [[[v.design.id for v in result.verdicts]]] or not claims
+
+
+def seeds_of(lab: FakeLab, role: str) -> set[int]:
+    jobs = [r.job.spec for r in lab.asked if r.job.kind == "train" and r.role == role]
+    return {int(str(spec["seed"])) for spec in jobs}
+
+
+def test_runs_share_what_they_measure_but_not_what_confirms() -> None:
+    quality = World(lambda program, op: 0.0 if op.endswith("_mixer") else 3.0)
+    labs = {name: FakeLab(quality) for name in ("first", "second")}
+    for name, lab in labs.items():
+        Search(Settings(TINY, ARMS["null"], 0, name, COUNT), lab, Memory()).result()
+    first, second = labs.values()
+    for role in ("train", "select"):
+        assert seeds_of(first, role) == seeds_of(second, role) != set()
+    assert seeds_of(first, "confirm")
+    assert not seeds_of(first, "confirm") & seeds_of(second, "confirm")

@@ -58,7 +58,11 @@ class Rate:
 
 @dataclass(slots=True)
 class Engineer:
-    """`run` and `master` decide the seeds, with the role and a count, and nothing else does."""
+    """`run` and `master` decide the seeds, with the role and a count, and nothing else does.
+
+    `shared`: in place of the run, for seeds that do not confirm. Runs that agree on it and on the
+    master are paired: what both measure, as the panel, is trained once.
+    """
 
     lab: Lab
     protocol: Protocol
@@ -66,13 +70,15 @@ class Engineer:
     run: str
     setting: Setting = field(default_factory=Setting)
     costs: dict[str, float] = field(default_factory=dict[str, float])
+    shared: str = ""
 
     def __post_init__(self) -> None:
         self.setting = replace(self.setting, host=self.protocol.host)
 
     def seed(self, role: Role, k: int) -> int:
         """The k-th seed of a role: the same for all designs, which pairs them."""
-        return seed(self.master, self.run, "", role, k)
+        run = self.run if role == "confirm" else self.shared or self.run
+        return seed(self.master, run, "", role, k)
 
     # ---- T0b -----------------------------------------------------------------------------------
 

@@ -62,7 +62,9 @@ class Search:
         self.watch: Watch = watch or Silent()
         protocol = settings.protocol
         self.tier: Tier = protocol.tiers[0]
-        self.engineer = Engineer(lab, protocol, settings.master, settings.run)
+        self.engineer = Engineer(
+            lab, protocol, settings.master, settings.run, shared=f"protocol {protocol.hash}"
+        )
         self.workshop = Workshop()
         self.screen = Screen(
             sizes=SIZES, checker=self.workshop.checker, identifier=self.workshop.identifier
