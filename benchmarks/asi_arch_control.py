@@ -11,7 +11,7 @@ five others for the score. It may be killed at any moment: the same command goes
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,16 +53,16 @@ def designs() -> tuple[Design, Design, list[Design]]:
     return gated, delta, sorted(gallery, key=lambda d: (order.get(d.name, len(order)), d.name))
 
 
-def parts(quick: bool) -> list[Part]:
+def passes(quick: bool) -> Iterator[tuple[int, Part]]:
+    """Ten of them on all tasks with all seeds, then everybody."""
     gated, delta, gallery = designs()
     if quick:
-        return [Part("update.small", TASKS[:1], (gated, delta, *gallery[:2]), gated)]
-    first, rest = gallery[: len(FIRST)], gallery[len(FIRST) :]
-    # A first table of ten on all tasks, then everybody.
-    made = [Part(f"first {t}", (t,), (gated, delta, *first), gated) for t in TASKS]
-    return [
-        *made, *(Part(f"all {t}", (t,), (gated, delta, *first, *rest), gated) for t in TASKS)
-    ]  # fmt: skip
+        yield PASSES[0], Part("update.small", TASKS[:1], (gated, delta, *gallery[:2]), gated)
+        return
+    for name, group in (("first", gallery[: len(FIRST)]), ("all", gallery)):
+        for seeds in PASSES:
+            for task in TASKS:
+                yield seeds, Part(f"{name} {task}", (task,), (gated, delta, *group), gated)
 
 
 def joined(latest: Mapping[str, Found]) -> tuple[Measured, dict[str, Found]] | None:
@@ -179,7 +179,7 @@ def _slow(made: Measured) -> str:
 
 def main() -> None:
     given = arguments(__doc__, "runs/asi_arch_control.db", "docs/asi_arch_control.md")
-    carried_out(given, parts(given.quick), PASSES[:1] if given.quick else PASSES, page)
+    carried_out(given, [*passes(given.quick)], page)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What the experiments on the small tasks share: one store, passes of more and more seeds, a page.
 
-An experiment is a list of parts, each a ranking. Every pass goes over all parts with more seeds, so
-that a first table is there early; what was trained stays in the store, and a killed experiment goes
-on with the same command. The page is written anew after each part.
+An experiment is a list of parts, each a ranking, with numbers of seeds: a first pass with few, so
+that a table is there early, then more. What was trained stays in the store, and a killed experiment
+goes on with the same command. The page is written anew after each part.
 """
 
 from __future__ import annotations
@@ -115,21 +115,21 @@ def arguments(doc: str, store: str, page: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def carried_out(
-    given: argparse.Namespace, parts: Sequence[Part], passes: Sequence[int], page: Page
-) -> None:
-    """Says what it takes, measures pass by pass, writes the page after each part."""
+def carried_out(given: argparse.Namespace, passes: Sequence[tuple[int, Part]], page: Page) -> None:
+    """Says what it takes, measures each part with so many seeds in this order, writes the page
+    after each.
+    """
+    parts = list({part.key: part for _, part in passes}.values())
     with bench(given) as made:
-        _say(made, parts, passes[-1], given.workers)
+        _say(made, parts, max(seeds for seeds, _ in passes), given.workers)
         latest: dict[str, Found] = {}
-        for seeds in passes:
-            for part in parts:
-                print(f"{part.key}: {seeds} seeds", file=sys.stderr, flush=True)
-                found = made.found(part, seeds)
-                if found is not None:
-                    latest[part.key] = found
-                    if not given.write:
-                        _write(given.out, page(latest))
+        for seeds, part in passes:
+            print(f"{part.key}: {seeds} seeds", file=sys.stderr, flush=True)
+            found = made.found(part, seeds)
+            if found is not None:
+                latest[part.key] = found
+                if not given.write:
+                    _write(given.out, page(latest))
         if latest:
             _write(given.out, page(latest))
         print(f"{given.out}: {len(latest)} of {len(parts)} parts")

@@ -262,7 +262,8 @@ def _summary(each: Mapping[str, Sequence[Verdict]]) -> Iterator[str]:
 
 def main() -> None:
     given = arguments(__doc__, "runs/known_facts.db", "docs/known_facts.md")
-    carried_out(given, parts(given.quick), PASSES[:1] if given.quick else PASSES, page)
+    passes = PASSES[:1] if given.quick else PASSES
+    carried_out(given, [(seeds, p) for seeds in passes for p in parts(given.quick)], page)
 
 
 if __name__ == "__main__":

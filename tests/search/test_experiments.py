@@ -125,7 +125,7 @@ def test_a_store_without_runs_has_no_part(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("gain", "sure"), [(20.0, True), (0.0, False)])
 def test_the_gallery_is_judged_by_one_rule(gain: float, sure: bool, tmp_path: Path) -> None:
-    first = asi_arch_control.parts(False)[:2]
+    first = [part for _, part in asi_arch_control.passes(False)][:2]
     assert len(first[0].designs) >= 10
     winner = first[0].designs[2].name
 
@@ -143,6 +143,6 @@ def test_the_gallery_is_judged_by_one_rule(gain: float, sure: bool, tmp_path: Pa
 
 
 def test_a_first_pass_gives_a_table_without_a_test(tmp_path: Path) -> None:
-    (first, *_) = asi_arch_control.parts(False)
+    (_, first), *_ = asi_arch_control.passes(False)
     latest = {first.key: measured(first, 2, lambda n, t: 0.0, never, tmp_path)}
     assert "Too few seeds for a test." in asi_arch_control.page(latest)
