@@ -52,8 +52,7 @@ class LocalProcesses:
     ) -> None:
         self._kinds = dict(kinds)
         self._slots = slots
-        handlers = (kind.entry.partition(":")[0] for kind in kinds.values())
-        self._preload = tuple(dict.fromkeys((*preload, *handlers)))
+        self._preload = tuple(dict.fromkeys((*preload, *(kind.entry for kind in kinds.values()))))
         self._threads = threads
         self._start_within = start_within
         self._folder = Path(tempfile.mkdtemp(prefix="asiarch-"))

@@ -42,6 +42,7 @@ from asiarch.search.executor.processes import (
     usage,
 )
 from asiarch.search.executor.protocol import Limits
+from asiarch.search.job import find_handler
 
 WATCH = 0.2
 
@@ -223,7 +224,8 @@ def _ring(number: int, frame: FrameType | None) -> None:
 
 
 def main(preload: Sequence[str], folder: str) -> None:
-    """Imports modules, then works for the process at the other end of stdin and stdout.
+    """Imports modules and handlers (`module:function`; one that is not there ends it before any job
+    is spoilt), then works for the process at the other end of stdin and stdout.
 
     At the end it removes `folder`: a worker that was killed cannot.
     """
@@ -235,7 +237,10 @@ def main(preload: Sequence[str], folder: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     for name in preload:
-        importlib.import_module(name)
+        if ":" in name:
+            find_handler(name)
+        else:
+            importlib.import_module(name)
     gc.collect()
     # Pages that the collector does not touch stay shared with the children.
     gc.freeze()

@@ -29,7 +29,8 @@ class Worker:
     """Works on a store with an executor; both belong to the caller, and to this thread.
 
     It leases what the executor has a handler for, of `run` if one is named. A lease lives for
-    `lease_seconds` without a heartbeat; heartbeats come four times as often.
+    `lease_seconds` without a heartbeat; heartbeats come four times as often. `recorded`: jobs that
+    have an outcome by it.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Worker:
         self._margin = 0.5 * threads
         self._held: dict[str, _Held] = {}
         self._looked = float("-inf")
+        self.recorded = 0
 
     @property
     def running(self) -> int:
@@ -150,7 +152,7 @@ class Worker:
                 # Which of them it was shows when each runs alone.
                 message = f"run alone: together {report.outcomes[0].values.get('message')}"
                 self.store.jobs.give_back(held.lease, message, used=report.used, alone=True)
-            else:
-                self.store.jobs.record(
-                    held.lease, report.outcomes, used=report.used, owner=self.owner
-                )
+            elif self.store.jobs.record(
+                held.lease, report.outcomes, used=report.used, owner=self.owner
+            ):
+                self.recorded += sum(outcome.reason != "infra" for outcome in report.outcomes)
