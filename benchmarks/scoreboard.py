@@ -51,8 +51,9 @@ MEASURED = {
 SOAKED = {
     "S1": "`kill -9` in a search: nothing lost, recorded or charged twice, torn, left running",
     "S4": "eight processes on one store, killed at random: each job once, leases exclusive",
+    "S5": "one seed gives one archive, byte for byte, with 1, 2 and 8 workers",
 }
-"""Row: its promise; `benchmarks/store_soak.py` measures it. n: kills, or jobs."""
+"""Row: its promise; `benchmarks/store_soak.py` measures it. n: kills, jobs, seeds."""
 
 Line = Mapping[str, Any]
 

@@ -37,8 +37,8 @@ def train(jobs: Sequence[Job], context: Context) -> Sequence[Outcome]:
 audit = check
 
 
-def settings(arm: str, candidates: int | None, workers: int) -> Settings:
-    return Settings(SHORT, ARMS[arm], 0, f"short-{arm}-0", candidates, workers)
+def settings(arm: str, candidates: int | None, workers: int, master: int = 0) -> Settings:
+    return Settings(SHORT, ARMS[arm], master, f"short-{arm}-{master}", candidates, workers)
 
 
 def main(store: str, arm: str, candidates: str, workers: str) -> None:
