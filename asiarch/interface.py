@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import linecache
 from collections.abc import Mapping
 from copy import deepcopy
 from functools import lru_cache
-from typing import Any, SupportsIndex, cast
+from typing import Any, SupportsIndex
 
 from asiarch.elaborate.program import Elaborator, Named, SizesError
 from asiarch.ir.flatten import inlined
@@ -176,34 +177,54 @@ def compile(
 
         module = Reference(flat, values)
         return _described(module, text, function, filename, {"backend": "reference"})
-    made = _jax_module if backend == "jax" else _torch_module
-    return made(text, function, values, chunk, dtype, device, filename)
-
-
-def _jax_module(
-    text: str,
-    function: Function,
-    values: Mapping[str, Any],
-    chunk: int | None,
-    dtype: str,
-    device: str,
-    filename: str,
-) -> Any:
-    try:
-        import jax
-    except ImportError:
-        raise BackendError("backend 'jax' needs jax: pip install 'asiarch[jax]'") from None
-    from asiarch.codegen.jax_program import JaxProgram
-
-    emitted = _emitted(function, "jax", chunk)
-    names = namespace(emitted.source, emitted.entry)
-    try:
-        place = cast("Any", jax).devices(device)[0]
-    except RuntimeError:
-        raise BackendError(f"jax has no device {device!r} here") from None
-    module = JaxProgram(function, names, values, dtype, place)
+    on = (_OnJax if backend == "jax" else _OnTorch)(dtype, device)
+    emitted = _emitted(function, backend, chunk)
+    module = on.module(function, emitted, values)
     module.emitted_source = emitted.source
-    return _described(module, text, function, filename, _schedule(emitted, "jax"))
+    return _described(module, text, function, filename, _schedule(emitted, backend))
+
+
+def _library(backend: str, note: str = "") -> Any:
+    try:
+        return importlib.import_module(backend)
+    except ImportError:
+        raise BackendError(
+            f"backend {backend!r} needs {backend}: pip install 'asiarch[{backend}]'{note}"
+        ) from None
+
+
+class _OnJax:
+    """Running modules of jax, on a device by its name."""
+
+    def __init__(self, dtype: str, device: str) -> None:
+        self.jax, self.dtype, self.device = _library("jax"), dtype, device
+
+    def module(self, function: Function, emitted: Any, values: Mapping[str, Any]) -> Any:
+        from asiarch.codegen.jax_program import JaxProgram
+
+        names = namespace(emitted.source, emitted.entry)
+        try:
+            place = self.jax.devices(self.device)[0]
+        except RuntimeError:
+            raise BackendError(f"jax has no device {self.device!r} here") from None
+        return JaxProgram(function, names, values, self.dtype, place)
+
+
+class _OnTorch:
+    """Running modules of torch."""
+
+    def __init__(self, dtype: str, device: str) -> None:
+        self.torch, self.device = _library("torch", " (CPU: see the README)"), device
+        self.kind: Any = getattr(self.torch, dtype, None)
+        if not isinstance(self.kind, self.torch.dtype) or not self.kind.is_floating_point:
+            raise ValueError(f"dtype {dtype!r} is no floating-point type of torch")
+
+    def module(self, function: Function, emitted: Any, values: Mapping[str, Any]) -> Any:
+        module = load_source(emitted.source, emitted.entry)
+        state = {path: self.torch.from_numpy(value.copy()) for path, value in values.items()}
+        module = module.to(device=self.device, dtype=self.kind)
+        module.load_state_dict(state)
+        return module
 
 
 def _schedule(emitted: Any, backend: str) -> dict[str, Any]:
@@ -212,33 +233,6 @@ def _schedule(emitted: Any, backend: str) -> dict[str, Any]:
         for cls, r in emitted.recurrences()
     }
     return {"backend": backend, "recurrences": chosen, "attends": dict(emitted.attends())}
-
-
-def _torch_module(
-    text: str,
-    function: Function,
-    values: Mapping[str, Any],
-    chunk: int | None,
-    dtype: str,
-    device: str,
-    filename: str,
-) -> Any:
-    try:
-        import torch
-    except ImportError:
-        raise BackendError(
-            "backend 'torch' needs torch: pip install 'asiarch[torch]' (CPU: see the README)"
-        ) from None
-    kind = getattr(torch, dtype, None)
-    if not isinstance(kind, torch.dtype) or not kind.is_floating_point:
-        raise ValueError(f"dtype {dtype!r} is no floating-point type of torch")
-    emitted = _emitted(function, "torch", chunk)
-    module = load_source(emitted.source, emitted.entry)
-    state = {path: torch.from_numpy(value.copy()) for path, value in values.items()}
-    module = module.to(device=device, dtype=kind)
-    module.load_state_dict(state)
-    module.emitted_source = emitted.source
-    return _described(module, text, function, filename, _schedule(emitted, "torch"))
 
 
 def load_source(source: str, entry: str) -> Any:

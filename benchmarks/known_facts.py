@@ -18,9 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from asiarch.search.engineer import Design
 from asiarch.search.ranking import table
-from asiarch.search.ranking.effects import Interval, chance, effects
+from asiarch.search.ranking.effects import effects
 from asiarch.search.ranking.entrants import Entrants
 from asiarch.search.ranking.rank import Cell, ranking
+from asiarch.search.stats.estimate import Estimate
+from asiarch.search.stats.solved import chance
 from asiarch.train.tasks import TASKS
 from benchmarks.experiments import Found, Part, arguments, carried_out, circumstances
 
@@ -83,11 +85,11 @@ def parts(quick: bool) -> list[Part]:
 # ---- what is claimed of each part ------------------------------------------------------------
 
 
-def beats(found: Found, task: str, better: Design, worse: Design) -> tuple[str, Interval]:
+def beats(found: Found, task: str, better: Design, worse: Design) -> tuple[str, Estimate]:
     """Does one learn faster than another? By the shrunk effect's interval."""
     e = effects(found.measured, worse).by.get((better.id, task))
     if e is None:
-        return "not measured", Interval()
+        return "not measured", Estimate()
     x = e.shrunk
     return ("comes out" if x.low > 0 else "reversed" if x.high < 0 else "open"), x
 
@@ -178,14 +180,14 @@ def _ranking(found: Found) -> table.Ranking:
     )  # fmt: skip
 
 
-def _solved(found: Found, design: Design, task: str, long: bool) -> Interval:
+def _solved(found: Found, design: Design, task: str, long: bool) -> Estimate:
     if design not in found.measured.designs.get(task, []):
         return chance([])
     cell = _cell(found, design, task)
     return cell.solved_long if long else cell.solved
 
 
-def _sure(p: Interval, wanted: bool) -> str:
+def _sure(p: Estimate, wanted: bool) -> str:
     """A half decides, where the interval leaves it out."""
     if not p.known:
         return "not measured"
@@ -194,7 +196,7 @@ def _sure(p: Interval, wanted: bool) -> str:
     return "comes out" if (p.low > 0.5) == wanted else "does not come out"
 
 
-def _chance(p: Interval, seeds: int) -> str:
+def _chance(p: Estimate, seeds: int) -> str:
     return f"solved {table.probability(p, seeds)}"
 
 

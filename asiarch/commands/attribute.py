@@ -18,6 +18,7 @@ from asiarch.commands.support.errors import PROGRAM, CommandError
 from asiarch.commands.support.files import write
 from asiarch.commands.support.measuring import (
     add_measuring,
+    add_tasks,
     as_json,
     check_given,
     each_once,
@@ -45,7 +46,7 @@ ID = re.compile(r"[0-9a-f]{6,64}")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("winners", nargs="+", metavar="WINNER")
-    parser.add_argument("--tasks", default="", metavar="NAMES", help="as in update,copy.small")
+    add_tasks(parser)
     parser.add_argument(
         "--hosts", default=HOSTS, metavar="NAMES", help="of the panel, that components are put into"
     )

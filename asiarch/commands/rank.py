@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from asiarch.commands.support.errors import CommandError
 from asiarch.commands.support.measuring import (
     add_measuring,
+    add_tasks,
     as_json,
     check_given,
     each_once,
@@ -45,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--bar", metavar="NAME", help="the operator that effects are against; "
                         "the best of --against on selection seeds unless given")  # fmt: skip
-    parser.add_argument("--tasks", default="", metavar="NAMES", help="as in update,copy.small")
+    add_tasks(parser)
     parser.add_argument(
         "--host",
         choices=HOSTS,

@@ -54,6 +54,11 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
     add_sizes(parser)
 
 
+def add_tasks(parser: argparse.ArgumentParser) -> None:
+    """`--tasks`, which `tasks_of(names(...))` reads; the protocol's unless given."""
+    parser.add_argument("--tasks", default="", metavar="NAMES", help="as in update,copy.small")
+
+
 def names(text: str) -> tuple[str, ...]:
     """Of a list with commas."""
     return tuple(filter(None, (part.strip() for part in text.split(","))))

@@ -14,9 +14,9 @@ import numpy as np
 
 from asiarch.search.engineer import Design
 from asiarch.search.ranking.measure import Measured
+from asiarch.search.stats.estimate import UNKNOWN, Estimate
 from asiarch.search.stats.paired import composite, intraclass, pooled
 from asiarch.search.stats.shrink import shrink
-from asiarch.search.stats.solved import jeffreys
 from asiarch.search.stats.special import Array, normal_quantile, t_quantile
 
 LEVEL = 0.95
@@ -26,32 +26,11 @@ SHARED, MOST_SHARED = 0.5, 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A value with its interval; nan where it was not measured."""
-
-    value: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-
-    @property
-    def known(self) -> bool:
-        return math.isfinite(self.value)
-
-    @property
-    def clear(self) -> bool:
-        """Is all of it on one side of zero?"""
-        return self.low > 0 or self.high < 0
-
-
-NONE = Interval()
-
-
-@dataclass(frozen=True, slots=True)
 class Effect:
     """Baseline less design, positive is better; `shrunk`: the posterior mean with its interval."""
 
-    raw: Interval = NONE
-    shrunk: Interval = NONE
+    raw: Estimate = UNKNOWN
+    shrunk: Estimate = UNKNOWN
 
 
 UNMEASURED = Effect()
@@ -72,7 +51,7 @@ class Effects:
 def effects(measured: Measured, bar: Design) -> Effects:
     """Of all designs against the bar. A task that the bar failed on has none."""
     out = Effects(bar)
-    zero = Effect(Interval(0.0), Interval(0.0))
+    zero = Effect(Estimate(0.0), Estimate(0.0))
     paired: dict[str, dict[str, Array]] = {}
     for task, designs in measured.designs.items():
         others = [d.id for d in designs if d.id != bar.id]
@@ -109,8 +88,8 @@ def estimated(values: Array) -> list[Effect]:
     low, high, middle = _shrunk(means, reach, _shared(values))
     return [
         Effect(
-            Interval(float(m), float(m - reach), float(m + reach)),
-            Interval(float(middle[i]), float(low[i]), float(high[i])),
+            Estimate(float(m), float(m - reach), float(m + reach)),
+            Estimate(float(middle[i]), float(low[i]), float(high[i])),
         )
         for i, m in enumerate(means)
     ]
@@ -142,15 +121,6 @@ def _shared(values: Array) -> float:
     if len(values) < 2 or values.shape[1] < 3:
         return SHARED
     return min(max(intraclass(values).value, SHARED), MOST_SHARED)
-
-
-def chance(marks: Sequence[float]) -> Interval:
-    """P(solved) of marks 0 and 1; none where there are none."""
-    known = [m for m in marks if math.isfinite(m)]
-    if not known:
-        return NONE
-    low, high = jeffreys(sum(known), len(known), LEVEL)
-    return Interval(sum(known) / len(known), float(low), float(high))
 
 
 def best(measured: Measured, panel: Sequence[Design]) -> Design:

@@ -14,7 +14,8 @@ import numpy as np
 from asiarch.search.engineer import Design, Engineer
 from asiarch.search.job import digest
 from asiarch.search.protocol import Protocol
-from asiarch.search.ranking.effects import LEVEL, Interval
+from asiarch.search.ranking.effects import LEVEL
+from asiarch.search.stats.estimate import Estimate
 from asiarch.search.stats.paired import Noise, noise
 from asiarch.search.stats.simulate import Rates, simulate
 from asiarch.search.stats.special import Array, chi2_quantile
@@ -36,8 +37,8 @@ class Floor:
     task: str
     pool: Array
     noise: Noise
-    sigma: Interval
-    paired: Interval
+    sigma: Estimate
+    paired: Estimate
     failed: int = 0
 
 
@@ -84,11 +85,11 @@ def estimated(task: str, pool: Array, failed: int = 0) -> Floor:
     )  # fmt: skip
 
 
-def _spread(value: float, free: float) -> Interval:
+def _spread(value: float, free: float) -> Estimate:
     """An sd with its interval."""
     tail = (1 - LEVEL) / 2
     low, high = (float(chi2_quantile(p, free)) for p in (1 - tail, tail))
-    return Interval(value, value * np.sqrt(free / low), value * np.sqrt(free / high))
+    return Estimate(value, value * np.sqrt(free / low), value * np.sqrt(free / high))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,10 @@ from typing import Any, cast
 from asiarch.search.engineer import Design
 from asiarch.search.job import Outcome
 from asiarch.search.protocol import Protocol
-from asiarch.search.ranking.effects import (
-    UNMEASURED,
-    Effect,
-    Effects,
-    Interval,
-    best,
-    chance,
-    effects,
-)
+from asiarch.search.ranking.effects import UNMEASURED, Effect, Effects, best, effects
 from asiarch.search.ranking.measure import LeftOut, Measured
+from asiarch.search.stats.estimate import Estimate
+from asiarch.search.stats.solved import chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +30,9 @@ class Cell:
     loss: float
     accuracy: float
     effect: Effect
-    solved: Interval
+    solved: Estimate
     accuracy_long: float
-    solved_long: Interval
+    solved_long: Estimate
     learning_rate: float
     edge: bool
     sensitivity: float
@@ -197,7 +191,7 @@ def _mean(values: Iterable[float]) -> float:
     return sum(known) / len(known) if known else math.nan
 
 
-def _value(interval: Interval) -> float:
+def _value(interval: Estimate) -> float:
     return interval.value if interval.known else -math.inf
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from asiarch.search.ranking.effects import Interval
 from asiarch.search.ranking.rank import Cell, Ranking, Row
+from asiarch.search.stats.estimate import Estimate
 
 Table = list[list[str]]
 """A header row, then the others."""
@@ -49,7 +49,7 @@ def markdown(table: Table) -> str:
     return "\n".join(lines[: len(rows) + 2])
 
 
-def interval(x: Interval, places: int = 2) -> str:
+def interval(x: Estimate, places: int = 2) -> str:
     """`+0.12 [-0.01, +0.25]`, or what is known of it."""
     if not x.known:
         return "-"
@@ -58,7 +58,7 @@ def interval(x: Interval, places: int = 2) -> str:
     return f"{x.value:+.{places}f} [{x.low:+.{places}f}, {x.high:+.{places}f}]"
 
 
-def probability(x: Interval, seeds: int) -> str:
+def probability(x: Estimate, seeds: int) -> str:
     """`5/8 [0.31, 0.87]`."""
     if not x.known:
         return "-"

@@ -11,30 +11,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from asiarch.search.stats.estimate import UNKNOWN, Estimate
+
 PANEL, NULL = "panel", "null"
 SELECTION, CONFIRMATION = "selection", "confirmation"
 CLASSES = ("cognition", "experience", "original")
 TIERS = ("T0a", "T0b", "T1", "T2", "T3", "C")
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A value with its interval, of `level` in all figures of one report."""
-
-    value: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-
-    @property
-    def known(self) -> bool:
-        return math.isfinite(self.value)
-
-    @property
-    def bounded(self) -> bool:
-        return self.known and math.isfinite(self.low) and math.isfinite(self.high)
-
-
-UNKNOWN = Estimate()
 
 
 def _texts() -> Mapping[str, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from asiarch.search.stats.estimate import UNKNOWN, Estimate
 from asiarch.search.stats.special import Array, beta_quantile, binomial_above, normal_quantile
 
 
@@ -19,6 +22,15 @@ def jeffreys(solved: ArrayLike, seeds: ArrayLike, level: float = 0.95) -> tuple[
     low = np.where(k == 0, 0.0, beta_quantile(tail, k + 0.5, n - k + 0.5))
     high = np.where(k == n, 1.0, beta_quantile(1 - tail, k + 0.5, n - k + 0.5))
     return low, high
+
+
+def chance(marks: Sequence[float], level: float = 0.95) -> Estimate:
+    """P(solved) of marks 0 and 1, by Jeffreys; unknown where there are none."""
+    known = [m for m in marks if math.isfinite(m)]
+    if not known:
+        return UNKNOWN
+    low, high = jeffreys(sum(known), len(known), level)
+    return Estimate(sum(known) / len(known), float(low), float(high))
 
 
 def wilson(solved: ArrayLike, seeds: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:

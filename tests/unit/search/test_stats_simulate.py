@@ -10,27 +10,12 @@ import pytest
 from asiarch.search.protocol import FULL, QUICK, Tier
 from asiarch.search.stats.confirm import power
 from asiarch.search.stats.simulate import Rate, simulate, spread_of
+from benchmarks.protocol import like_measured
 
 
 def pools(seed: int = 0) -> dict[str, np.ndarray]:
-    """Results [24 seeds, 6 replicas], spreads as measured on small tasks: two tasks that some runs
-    do not solve, two smooth ones.
-    """
-    rng = np.random.default_rng(seed)
-
-    def smooth(sigma: float) -> np.ndarray:
-        return (rng.normal(size=(24, 1)) * 0.7 + rng.normal(size=(24, 6))) * sigma
-
-    def jump(unsolved: float) -> np.ndarray:
-        late = rng.random((24, 6)) < unsolved
-        return np.where(late, rng.normal(2.8, 0.3, (24, 6)), rng.normal(1.8, 0.15, (24, 6)))
-
-    return {
-        "update.small": jump(0.2),
-        "copy.small": jump(0.1),
-        "compression.small": smooth(0.05),
-        "bytes.small": smooth(0.015),
-    }
+    """As measured on small tasks: two tasks that some runs do not solve, two smooth ones."""
+    return like_measured(np.random.default_rng(seed))
 
 
 def test_the_family_wise_error_is_kept_where_everybody_is_confirmed() -> None:

@@ -18,7 +18,7 @@ from asiarch.search.report.data import CONFIRMATION, SELECTION, UNKNOWN, Effect,
 from asiarch.search.stats.confirm import LEAST, confirm
 from asiarch.search.stats.paired import Pooled, pooled
 from asiarch.search.stats.shrink import shrink
-from asiarch.search.stats.solved import jeffreys
+from asiarch.search.stats.solved import chance
 from asiarch.search.stats.special import Array, t_quantile
 
 FEWEST = 3  # effects that say how large effects are
@@ -186,12 +186,7 @@ def _reach(level: float, df: float) -> float:
 def _solved(results: Sequence[Result], level: float) -> Estimate:
     metrics = [r.values.get("metrics") for r in results]
     known = [cast("Mapping[str, object]", m) for m in metrics if isinstance(m, dict)]
-    marks = [number(m.get("solved")) for m in known]
-    marks = [m for m in marks if math.isfinite(m)]
-    if not marks:
-        return UNKNOWN
-    low, high = jeffreys(sum(marks), len(marks), level)
-    return Estimate(sum(marks) / len(marks), float(low), float(high))
+    return chance([number(m.get("solved")) for m in known], level)
 
 
 def best_of_panel(scores: Scores, panel: Sequence[str]) -> str:

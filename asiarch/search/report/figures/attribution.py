@@ -145,7 +145,7 @@ def _ends(estimates: Sequence[Estimate]) -> list[float]:
 
 
 def _sure(e: Estimate) -> bool:
-    return e.bounded and (e.low > 0 or e.high < 0)
+    return e.bounded and e.clear
 
 
 def _point(canvas: Canvas, x: Scale, y: float, e: Estimate, css: str, mark: str) -> None:

@@ -46,7 +46,7 @@ def glyph(e: Estimate, x: Scale) -> str:
     if e.bounded:
         canvas.line([(x(e.low), y), (x(e.high), y)], "l k0")
     if e.known:
-        sure = e.bounded and (e.low > 0 or e.high < 0)
+        sure = e.bounded and e.clear
         canvas.mark(x(e.value), y, "circle", "f k0" if sure else "o k0", size=3.6)
     return (
         f'<svg class="fig" aria-hidden="true" width="{wide:g}" height="{HEIGHT:g}" '
