@@ -1,4 +1,4 @@
-"""Stores of long experiments, kept in the repository: packed when a session ends, unpacked to go on.
+"""Stores of long experiments, kept in the repository: packed at an end, unpacked to go on.
 
     python benchmarks/kept.py pack runs/experiments.db       writes docs/runs/experiments.db.xz
     python benchmarks/kept.py unpack runs/experiments.db     the other way; refuses to overwrite
