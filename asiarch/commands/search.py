@@ -74,6 +74,7 @@ class _Shown:
 
 def run(arguments: argparse.Namespace) -> int:
     try:
+        from asiarch.search.checked import seldom_collected
         from asiarch.search.executor import ExecutorError
         from asiarch.search.lab import LabError
         from asiarch.search.loop.session import session
@@ -91,6 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
     _make(arguments.store.parent, "--store")
     _make(_folder(arguments, settings.run), "-o")
     shown = _Shown()
+    seldom_collected()
     # As Ctrl-C: what runs goes back to the queue.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import NoReturn
 
 from asiarch.elaborate import attend as attend_rules
@@ -29,6 +30,11 @@ _COMPARE = {"<": ("less", False), "<=": ("less_equal", False), ">": ("less", Tru
             "!=": ("not_equal", False)}  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
+def _number(text: str) -> Fraction:
+    return Fraction(text)
+
+
 def value(b: Builder, e: ast.Expr) -> Node:
     """The node of an expression, its place remembered."""
     node = _value(b, e)
@@ -39,7 +45,7 @@ def value(b: Builder, e: ast.Expr) -> Node:
 def _value(b: Builder, e: ast.Expr) -> Node:
     match e:
         case ast.Number():
-            return rules.number(Fraction(e.text) if len(e.text) <= 40 else Fraction(e.value))
+            return rules.number(_number(e.text) if len(e.text) <= 40 else Fraction(e.value))
         case ast.Paren():
             return value(b, e.inner)
         case ast.Name():

@@ -9,6 +9,8 @@ from typing import Any
 
 from asiarch.language import ast
 
+KEPT = 4096
+_KNOWN: dict[tuple[int, ...], tuple[tuple[Any, ...], dict[int, str]]] = {}
 _LEAVES = (ast.Number, ast.Name, ast.Prime, ast.Spread)
 
 
@@ -67,8 +69,21 @@ class Labels:
     def of(self, call: ast.Call | ast.Pipe) -> str:
         """The label of a call; of one that the equation does not hold, its operator."""
         if self._by_id is None:
-            self._by_id = _labels(self._roots)
+            self._by_id = _known(self._roots)
         return self._by_id.get(id(call), call.name.id)
+
+
+def _known(roots: Sequence[Any]) -> dict[int, str]:
+    """Labels of syntax that may have been asked for before: texts that are read by pieces share
+    it. What is kept holds the syntax, so that a place in memory stays its own.
+    """
+    key = tuple([id(root) for root in roots])
+    found = _KNOWN.get(key)
+    if found is None:
+        if len(_KNOWN) >= KEPT:
+            _KNOWN.clear()
+        found = _KNOWN[key] = (tuple(roots), _labels(roots))
+    return found[1]
 
 
 def _labels(roots: Sequence[Any]) -> dict[int, str]:

@@ -118,8 +118,13 @@ class Function:
             spans={new.get(n, n): span for n, span in self.spans.items()},
         )
 
-    def children(self) -> list[tuple[Node, Function]]:
+    def children(self) -> tuple[tuple[Node, Function], ...]:
         """Functions held by nodes (calls, loops, attend bodies, arms)."""
+        if "children" not in self.memo:
+            self.memo["children"] = tuple(self._children())
+        return self.memo["children"]
+
+    def _children(self) -> list[tuple[Node, Function]]:
         found: list[tuple[Node, Function]] = []
         for node in self.nodes():
             for key, value in node.attrs:

@@ -21,7 +21,7 @@ from asiarch.language.parser import ParseResult, parse
 from asiarch.language.source import Source
 
 KEPT = 20_000
-BEFORE = "op f(x: Seq[D]) {\n"
+BEFORE = "op f() {\n"
 AFTER = "\n}\n"
 REST = "\nreturn x\n}\n"
 BRACKET = re.compile(r"[()\[\]{}]")
@@ -36,15 +36,15 @@ class Unread(Exception):
 
 @dataclass(slots=True)
 class Pieces:
-    """Syntax of pieces by their text, each at place 0."""
+    """Syntax of pieces by their text, each where it was read, with the place where it begins."""
 
-    known: OrderedDict[tuple[str, str], Any] = field(
-        default_factory=OrderedDict[tuple[str, str], Any]
+    known: OrderedDict[tuple[str, str], tuple[Any, int]] = field(
+        default_factory=OrderedDict[tuple[str, str], "tuple[Any, int]"]
     )
 
     def parse(self, text: str, filename: str = "<text>", *, places: bool = True) -> ParseResult:
         """The syntax tree of a text, as `parse` gives it. Without `places` every statement stands
-        where it would by itself: what shows a piece of a body to somebody must parse again.
+        where it was read by itself: what shows a piece of a body to somebody must parse again.
         """
         if "#" not in text and scan(text, filename) is None:
             try:
@@ -62,11 +62,11 @@ class Pieces:
             piece = text[start:end]
             match kind:
                 case "use":
-                    yield self._at("use", piece, start * places)
+                    yield self._at("use", piece, start if places else None)
                 case "head":
                     head, body = self._at("head", piece, start), []
                 case "body":
-                    body += self._at("body", piece, start * places)
+                    body += self._at("body", piece, start if places else None)
                 case _:
                     if head is None or not body:
                         raise Unread
@@ -75,14 +75,15 @@ class Pieces:
         if head is not None:
             raise Unread
 
-    def _at(self, kind: str, piece: str, place: int) -> Any:
-        """The syntax of a piece at a place."""
+    def _at(self, kind: str, piece: str, place: int | None) -> Any:
+        """The syntax of a piece at a place, or wherever it was read."""
         found = self.known.get((kind, piece))
         if found is None:
             found = self.known[kind, piece] = _read(kind, piece)
             if len(self.known) > KEPT:
                 self.known.popitem(last=False)
-        return moved(found, place) if place else found
+        syntax, begins = found
+        return syntax if place is None or place == begins else moved(syntax, place - begins)
 
 
 def _cuts(text: str) -> Iterator[Cut]:
@@ -117,18 +118,18 @@ def _cuts(text: str) -> Iterator[Cut]:
         raise Unread
 
 
-def _read(kind: str, piece: str) -> Any:
-    """A piece by itself, at place 0."""
+def _read(kind: str, piece: str) -> tuple[Any, int]:
+    """A piece by itself, and where it begins."""
     text = {"use": piece, "head": piece + REST, "body": BEFORE + piece + AFTER}[kind]
     result = parse(text)
     if result.diagnostics or result.broken or len(result.program.items) != 1:
         raise Unread
     item = result.program.items[0]
     if kind == "use":
-        return item
+        return item, 0
     if not isinstance(item, ast.Definition):
         raise Unread
-    return item if kind == "head" else moved(item.body, -len(BEFORE))
+    return (item, 0) if kind == "head" else (item.body, len(BEFORE))
 
 
 def moved(node: Any, by: int) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -261,3 +264,40 @@ def _equal(a: Program, mine: Identity, b: Program, its: Identity) -> None:
     for x, y in zip(Reference(left, values).evaluate(streams),
                     Reference(right, theirs).evaluate(streams), strict=True):  # fmt: skip
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
+
+
+TIED = """op swa_mixer[D, H = 2, K = D / H, W = 16](x: Seq[D]) -> Seq[D] where causal {
+  q = x |> linear[H, K] |> rope[K]
+  k = x |> linear[H, K] |> rope[K]
+  v = x |> linear[H, K]
+  o = attend j where t - W < j <= t { score: q[t] @ k[j] / sqrt(K)  value: v[j] }
+  v1 = dot[W](linear[D -> H, W](x), linear[H, K -> W](v))
+  param p2[H] ~ normal(0.5)
+  v3 = logsigmoid((p2 - p2) * mean[H, K](k))
+  state m4[H]
+  state c5[H]
+  m4 = max(v3 + m4[t-1], v1)
+  c5 = ((exp(v3 + m4[t-1] - m4) * c5[t-1] + exp(((v1 - m4) * sigmoid(linear[D -> H](x))))) + (x |> linear[H] |> sigmoid))
+  o6 = c5 / max(abs(c5), 0.5)
+  mix1 = sigmoid(linear[D](x))
+  return (1 - mix1)
+}
+"""
+"""Two axes of this stand in the same places, and no round of colours tells them apart."""
+
+
+def test_another_process_gives_the_same_hash() -> None:
+    """Names are hashed otherwise in each process, and sets of them are in another order."""
+    code = (
+        "from asiarch.search.checked import Checker; from asiarch.search.identity import identify;"
+        "import sys; found = Checker().check(sys.argv[1]).functions['swa_mixer'];"
+        "print(identify(found).digest)"
+    )
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", code, TIED], capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+        ).stdout
+        for seed in range(4)
+    }  # fmt: skip
+    assert len(made) == 1

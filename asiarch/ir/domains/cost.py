@@ -46,7 +46,14 @@ class Cost:
         return Cost(*(getattr(self, f.name) * count for f in fields(Cost)))
 
     def substitute(self, sizes: dict[str, Size]) -> Cost:
-        return Cost(*(getattr(self, f.name).substitute(sizes) for f in fields(Cost)))
+        return Cost(
+            self.params.substitute(sizes),
+            self.work.substitute(sizes),
+            self.decode.substitute(sizes),
+            self.state.substitute(sizes),
+            self.activations.substitute(sizes),
+            self.depth.substitute(sizes),
+        )
 
 
 def _largest(a: Size, b: Size) -> Size:
@@ -64,12 +71,16 @@ class Sum:
 
     def add(self, **sizes: Size) -> None:
         for name, size in sizes.items():
-            into = self.terms[name]
-            for monomial, value in size.terms:
-                into[monomial] = into[monomial] + value if monomial in into else value
+            self._take(name, size)
+
+    def _take(self, name: str, size: Size) -> None:
+        into = self.terms[name]
+        for monomial, value in size.terms:
+            into[monomial] = into[monomial] + value if monomial in into else value
 
     def add_cost(self, cost: Cost) -> None:
-        self.add(**{f.name: getattr(cost, f.name) for f in fields(Cost)})
+        for name in self.terms:
+            self._take(name, getattr(cost, name))
 
     def get(self, name: str) -> Size:
         return Size(self.terms[name])

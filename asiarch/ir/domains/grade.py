@@ -59,6 +59,9 @@ class Grade:
         return worst.cause if worst is not None else None
 
 
+_NOTHING, _ANCHORED = Grade(), Grade(anchored=True)
+
+
 def shifted(grade: Grade, low: float, high: float, cause: Node | None = None) -> Grade:
     """Composition with an offset interval."""
     reads = tuple(
@@ -79,7 +82,10 @@ def joined(*grades: Grade) -> Grade:
         if grade.reads and not (reading and grade.reads is reading[-1].reads):
             reading.append(grade)
     if len(reading) < 2:
-        return Grade(reading[0].reads if reading else (), whole, anchored)
+        one = reading[0] if reading else _NOTHING
+        if one.whole is whole and one.anchored is anchored:
+            return one
+        return Grade(one.reads, whole, anchored)
     reads: dict[Node, Reads] = {}
     for grade in reading:
         for leaf, new in grade.reads:
@@ -114,9 +120,7 @@ class Grades(Facts):
         self.sizes: dict[str, int | None] = {}
 
     def leaf(self, node: Node, frame: Frame) -> Grade:
-        if node.op == "position":
-            return Grade(anchored=True)
-        return Grade()
+        return _ANCHORED if node.op == "position" else _NOTHING
 
     def transfer(self, node: Node, *values: Any) -> Grade:
         return joined(*values)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Monomial: TypeAlias = tuple[tuple[int, int], ...]
 """(atom, power), sorted."""
@@ -18,10 +18,10 @@ Poly: TypeAlias = dict[Monomial, Fraction | float | int]
 LIMIT = 24
 """A sum of more monomials is kept as one atom; what is spelled around it may then be missed."""
 SUM = "+"
+NOWHERE: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(NamedTuple):
     """`kids` are forms; `axes` those of the value, in no order. A sum has `terms` and no kids."""
 
     op: str
@@ -35,20 +35,42 @@ class Form:
 
 @dataclass(slots=True)
 class Forms:
-    """Every form met, by number."""
+    """Every form met, by number. Most are met again: one is made only where it is new."""
 
-    table: dict[Form, int] = field(default_factory=dict[Form, int])
+    table: dict[tuple[Any, ...], int] = field(default_factory=dict[tuple[Any, ...], int])
     items: list[Form] = field(default_factory=list[Form])
+    notes: dict[int, Any] = field(default_factory=dict[int, Any])
+    """What whoever reads forms keeps of one, by number."""
 
-    def intern(self, form: Form) -> int:
-        found = self.table.get(form)
+    def intern(
+        self,
+        op: str,
+        attrs: tuple[Any, ...] = (),
+        kids: tuple[int, ...] = (),
+        axes: frozenset[str] = NOWHERE,
+        stream: bool = True,
+        truth: bool = False,
+        terms: tuple[tuple[Monomial, Fraction | float | int], ...] = (),
+    ) -> int:
+        """The number of a form, by the fields of `Form`."""
+        key = (op, attrs, kids, axes, stream, truth, terms)
+        found = self.table.get(key)
         if found is None:
+            form = Form(*key)
             found = self.table[form] = len(self.items)
             self.items.append(form)
         return found
 
-    def atom(self, op: str, *kids: int, **more: Any) -> Poly:
-        return {((self.intern(Form(op, kids=kids, **more)), 1),): 1}
+    def atom(
+        self,
+        op: str,
+        *kids: int,
+        attrs: tuple[Any, ...] = (),
+        axes: frozenset[str] = NOWHERE,
+        stream: bool = True,
+        truth: bool = False,
+    ) -> Poly:
+        return {((self.intern(op, attrs, kids, axes, stream, truth), 1),): 1}
 
     def number(self, poly: Poly) -> int:
         """The form of a polynomial: its one atom, or a sum."""
@@ -64,7 +86,7 @@ class Forms:
                 axes |= item.axes
                 stream = stream or item.stream
         terms = tuple(sorted(poly.items(), key=_place))
-        return self.intern(Form(SUM, axes=frozenset(axes), stream=stream, terms=terms))
+        return self.intern(SUM, axes=frozenset(axes), stream=stream, terms=terms)
 
     def whole(self, poly: Poly) -> Poly:
         """The same value as one atom."""
@@ -166,8 +188,7 @@ class Forms:
                 item = self.items[atom]
                 factor = atom
                 if item.stream:
-                    made = Form(op, attrs, (atom,), item.axes, truth=item.truth)
-                    factor = self.intern(made)
+                    factor = self.intern(op, attrs, (atom,), item.axes, truth=item.truth)
                 term = self.product(term, {((factor, power),): 1})
             out = self.add(out, term)
         return out

@@ -9,12 +9,13 @@ What no round tells apart is mostly symmetric; where it is not, one design may g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 from zlib import crc32
 
 from asiarch.ir.size import Size, opaque_parts
-from asiarch.search.identity.forms import SUM, Form, kids_of
+from asiarch.search.identity.forms import SUM, Form, Monomial, kids_of
 from asiarch.search.identity.normalise import SYMMETRIC, Found, Normaliser
 
 ROUNDS = 3
@@ -29,23 +30,37 @@ def _word(text: str) -> int:
     return crc32(text.encode())
 
 
-def _term(coefficient: Any, factors: list[tuple[int, int]]) -> int:
-    if len(factors) > 1:
-        factors.sort()
-    return hash((_number(coefficient), *factors))
-
-
-@lru_cache(maxsize=65536)
-def _plain(attrs: tuple[Any, ...]) -> int | None:
-    """The colour of attributes that name no axis and no size; None for others."""
-    if not all(a is None or isinstance(a, bool | int | float) for a in attrs):
-        return None
-    return hash(tuple([(_word(str(a)) if a is None else hash(a)) for a in attrs]))
-
-
 @lru_cache(maxsize=4096, typed=True)
 def _number(value: Any) -> int:
     return hash(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What of a form is the same in every definition. `plain` and `text` are the colour and the
+    text of attributes that name no axis and no size, None where there are others.
+    """
+
+    sum: bool
+    leaf: bool
+    symmetric: bool
+    word: int
+    kids: tuple[int, ...]
+    plain: int | None
+    text: str | None
+
+
+def _note(form: Form) -> Note:
+    plain = text = None
+    if form.op in LEAVES:
+        plain = 0
+    elif all(a is None or isinstance(a, bool | int | float) for a in form.attrs):
+        words = [(_word(str(a)) if a is None else hash(a)) for a in form.attrs]
+        plain = hash(tuple(words)) if form.attrs else 0
+        text = " ".join([repr(a) for a in form.attrs])
+    kids = tuple(kids_of(form))
+    return Note(form.op == SUM, form.op in LEAVES, form.op in SYMMETRIC, _word(form.op), kids,
+                plain, text)  # fmt: skip
 
 
 class Labels:
@@ -54,7 +69,9 @@ class Labels:
     def __init__(self, made: Normaliser, outputs: Sequence[int], found: Found) -> None:
         self.made, self.outputs, self.found = made, tuple(outputs), found
         self.items = made.forms.items
+        self.notes: dict[int, Note] = made.forms.notes
         self.order = self._reachable()
+        self.terms: dict[int, list[int]] = {}
         self.axis: dict[str, int] = {}
         self.colour: dict[int, int] = {}
         self.context: dict[int, int] = {}
@@ -62,6 +79,7 @@ class Labels:
     def _reachable(self) -> list[int]:
         """Kids before what uses them; states with what they start at and become."""
         done: dict[int, None] = {}
+        items, notes = self.items, self.notes
         waiting = [*self.outputs, *self.found.losses]
         while waiting:
             stack = [waiting.pop(0)]
@@ -70,7 +88,9 @@ class Labels:
                 if top in done:
                     stack.pop()
                     continue
-                kids = [k for k in kids_of(self.items[top]) if k not in done]
+                if top not in notes:
+                    notes[top] = _note(items[top])
+                kids = [k for k in notes[top].kids if k not in done]
                 if kids:
                     stack += kids
                     continue
@@ -85,7 +105,7 @@ class Labels:
     def colours(self) -> None:
         for axis in {a for n in self.order for a in self.items[n].axes}:
             self.axis[axis] = self._size(self.made.axes.get(axis))
-        leaves = [n for n in self.order if self.items[n].op in LEAVES]
+        leaves = [n for n in self.order if self.notes[n].leaf]
         for _ in range(ROUNDS):
             self._up()
             self._down()
@@ -114,33 +134,38 @@ class Labels:
         return hash(tuple(sorted(hash(t) for t in terms)))
 
     def _up(self) -> None:
-        colour, context, items, axis = self.colour, self.context, self.items, self.axis
+        colour, context, items, notes = self.colour, self.context, self.items, self.notes
+        sums: dict[frozenset[str], int] = {}
         for n in self.order:
-            item = items[n]
-            if item.op == SUM:
-                terms = [_term(c, [(colour[a], p) for a, p in m]) for m, c in item.terms]
-                if len(terms) > 1:
-                    terms.sort()
-                colour[n] = hash((7, *terms))
+            item, note = items[n], notes[n]
+            if note.sum:
+                terms = self.terms[n] = [self._term(m, c) for m, c in item.terms]
+                colour[n] = hash((7, *sorted(terms)))
                 continue
-            kids = [colour[k] for k in item.kids]
+            kids = [colour[k] for k in note.kids]
             own = 0
-            if item.op in SYMMETRIC:
+            if note.symmetric:
                 kids.sort()
-            elif item.op in LEAVES:
+            elif note.leaf:
                 own = context.get(n, 0)
-            axes = 0
-            for a in item.axes:
-                axes += axis.get(a, 1)
-            attrs = self._attrs(item) if item.attrs else 0
-            colour[n] = hash((_word(item.op), attrs, axes & MASK, own, *kids))
+            axes = sums.get(item.axes)
+            if axes is None:
+                axes = sums[item.axes] = self._axes(item.axes)
+            attrs = self._attrs(item) if note.plain is None else note.plain
+            colour[n] = hash((note.word, attrs, axes, own, *kids))
+
+    def _term(self, monomial: Monomial, coefficient: Any) -> int:
+        colour = self.colour
+        number = coefficient if type(coefficient) is int else _number(coefficient)
+        if len(monomial) == 1:
+            ((atom, power),) = monomial
+            return hash((number, (colour[atom], power)))
+        return hash((number, *sorted([(colour[a], p) for a, p in monomial])))
+
+    def _axes(self, axes: frozenset[str]) -> int:
+        return sum([self.axis.get(a, 1) for a in axes]) & MASK
 
     def _attrs(self, item: Form) -> int:
-        if item.op in LEAVES:
-            return 0
-        plain = _plain(item.attrs)
-        if plain is not None:
-            return plain
         if item.op == "name":
             return self._size(Size.symbol(item.attrs[0]))
         return hash(tuple([self._attr(a) for a in item.attrs]))
@@ -151,14 +176,14 @@ class Labels:
         if isinstance(value, Size):
             return self._size(value)
         if isinstance(value, frozenset):
-            return sum(self.axis.get(a, 1) for a in cast("frozenset[str]", value)) & MASK
+            return self._axes(cast("frozenset[str]", value))
         if isinstance(value, tuple):
             return hash(tuple(self._attr(v) for v in cast("tuple[Any, ...]", value)))
         return _word(str(value)) if value is None else hash(value)
 
     def _down(self) -> None:
         """What uses a form, and how."""
-        colour, items, before = self.colour, self.items, self.context
+        colour, items, notes, before = self.colour, self.items, self.notes, self.context
         context = dict.fromkeys(self.order, 0)
         for place, n in enumerate(self.outputs):
             context[n] += hash((3, place))
@@ -170,17 +195,16 @@ class Labels:
                 context[initial] += hash((11, state))
                 context[update] += hash((13, state))
         for n in reversed(self.order):
-            item = items[n]
+            note = notes[n]
             mine = hash((colour[n], context[n] & MASK))
-            if item.op == SUM:
-                for m, c in item.terms:
-                    term = hash((mine, _term(c, [(colour[a], p) for a, p in m])))
+            if note.sum:
+                for (m, _), known in zip(items[n].terms, self.terms[n], strict=True):
+                    term = hash((mine, known))
                     for a, p in m:
                         context[a] += hash((term, p))
                 continue
-            ordered = item.op not in SYMMETRIC
-            for place, k in enumerate(item.kids):
-                context[k] += hash((mine, place if ordered else -1))
+            for place, k in enumerate(note.kids):
+                context[k] += hash((mine, -1 if note.symmetric else place))
         self.context = {n: c & MASK for n, c in context.items()}
 
     # -- text --------------------------------------------------------------------------------------
@@ -205,6 +229,8 @@ class Walk:
         self.lines: list[str] = []
         self.states: list[int] = []
         self.params: list[int] = []
+        self.sets: dict[frozenset[str], str] = {}
+        self.sizes: dict[Size, str] = {}
 
     def text(self) -> str:
         made = self.l.made
@@ -243,17 +269,17 @@ class Walk:
 
     def _order(self, n: int) -> None:
         """The order of the sides of a form, decided when the walk comes to it."""
-        item, colour = self.l.items[n], self.l.colour
-        if item.op == SUM:
+        item, note, colour = self.l.items[n], self.l.notes[n], self.l.colour
+        if note.sum:
             terms = [(c, self._factors(m)) for m, c in item.terms]
             if len(terms) > 1:
                 terms.sort(key=self._place)
             self.terms[n] = terms
             self.ordered[n] = [a for _, factors in terms for a, _ in factors]
-        elif item.op in SYMMETRIC:
+        elif note.symmetric:
             self.ordered[n] = sorted(item.kids, key=lambda k: (colour[k], self.number.get(k, -1)))
         else:
-            self.ordered[n] = item.kids
+            self.ordered[n] = note.kids
 
     def _place(self, term: Any) -> Any:
         c, factors = term
@@ -268,8 +294,8 @@ class Walk:
         return sorted(m, key=lambda f: (colour[f[0]], f[1], known.get(f[0], -1)))
 
     def _line(self, n: int) -> str:
-        item, number = self.l.items[n], self.number
-        if item.op == SUM:
+        item, note, number = self.l.items[n], self.l.notes[n], self.number
+        if note.sum:
             terms = [
                 f"{c}*" + "*".join([f"{number[a]}^{p}" for a, p in factors])
                 for c, factors in self.terms[n]
@@ -277,7 +303,9 @@ class Walk:
             return "+" + " ".join(terms)
         kids = ",".join([str(number[k]) for k in self.ordered[n]])
         attrs = ""
-        if item.op == "state":
+        if note.text is not None:
+            attrs = note.text
+        elif item.op == "state":
             attrs = str(len(self.states))
             self.states.append(n)
         elif item.op == "param":
@@ -301,10 +329,17 @@ class Walk:
         return repr(value)
 
     def _set(self, axes: frozenset[str]) -> str:
-        fresh = sorted((a for a in axes if a not in self.axes), key=lambda a: self.l.axis.get(a, 0))
-        for a in fresh:
-            self._axis(a)
-        return "{" + ",".join(map(str, sorted(self.axes[a] for a in axes))) + "}"
+        """Numbers of axes, which they keep. Those that no colour tells apart go by name: in an
+        order of their own they would be numbered otherwise in another process.
+        """
+        found = self.sets.get(axes)
+        if found is None:
+            fresh = [(self.l.axis.get(a, 0), a) for a in axes if a not in self.axes]
+            for _, a in sorted(fresh):
+                self._axis(a)
+            numbers = sorted([self.axes[a] for a in axes])
+            found = self.sets[axes] = "{" + ",".join(map(str, numbers)) + "}"
+        return found
 
     def _axis(self, name: str) -> str:
         return str(self.axes.setdefault(name, len(self.axes)))
@@ -313,6 +348,11 @@ class Walk:
         """A size over numbers of axes and of names instead of the names."""
         if size is None:
             return "?"
+        if size not in self.sizes:
+            self.sizes[size] = self._sized(size)
+        return self.sizes[size]
+
+    def _sized(self, size: Size) -> str:
         parts: list[str] = []
         for m, c in sorted(size.terms, key=lambda t: (t[1], [p for _, p in t[0]])):
             factors = sorted(f"{self._name(name)}^{power}" for name, power in m)

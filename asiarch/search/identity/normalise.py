@@ -16,7 +16,7 @@ from typing import Any
 from asiarch.ir.function import Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, topological
 from asiarch.ir.size import Size, opaque_parts
-from asiarch.search.identity.forms import Form, Forms, Poly, constant, scaled, whole
+from asiarch.search.identity.forms import Forms, Poly, constant, scaled, whole
 
 ROUNDS = 6
 """Defaults of defaults: as deep as a header goes."""
@@ -41,7 +41,7 @@ class Found:
 @dataclass(slots=True)
 class Scope:
     """One inlined function: its axes in the names of the top, its sizes, its place. `results` and
-    `found` are of its calls and blocks.
+    `found` are of its calls and blocks, `params` by what a parameter's form depends on.
     """
 
     axes: Mapping[str, str]
@@ -50,6 +50,9 @@ class Scope:
     values: dict[Node, Poly] = field(default_factory=dict[Node, Poly])
     results: dict[Node, list[Poly]] = field(default_factory=dict[Node, "list[Poly]"])
     found: dict[Node, Found] = field(default_factory=dict[Node, "Found"])
+    params: dict[tuple[Node, Node, str], Poly] = field(
+        default_factory=dict[tuple[Node, Node, str], "Poly"]
+    )
 
 
 @dataclass(slots=True)
@@ -89,6 +92,12 @@ class Normaliser:
         )
 
     def _param(self, param: ParamInfo, scope: Scope) -> Poly:
+        key = (param.leaf, param.initial, param.path)
+        if key not in scope.params:
+            scope.params[key] = self._fresh(param, scope)
+        return scope.params[key]
+
+    def _fresh(self, param: ParamInfo, scope: Scope) -> Poly:
         for node in topological([param.initial]):
             if node not in scope.values:
                 scope.values[node] = self.node(node, scope)
@@ -160,7 +169,7 @@ class Normaliser:
             return self.forms.product(
                 self.count(parts[1]), self.forms.inverse(self.count(parts[2]))
             )
-        return {((self.forms.intern(Form("name", (name,), stream=False)), power),): 1}
+        return {((self.forms.intern("name", (name,), stream=False), power),): 1}
 
     # -- nodes -------------------------------------------------------------------------------------
 
