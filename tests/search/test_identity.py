@@ -277,7 +277,8 @@ TIED = """op swa_mixer[D, H = 2, K = D / H, W = 16](x: Seq[D]) -> Seq[D] where c
   state m4[H]
   state c5[H]
   m4 = max(v3 + m4[t-1], v1)
-  c5 = ((exp(v3 + m4[t-1] - m4) * c5[t-1] + exp(((v1 - m4) * sigmoid(linear[D -> H](x))))) + (x |> linear[H] |> sigmoid))
+  c5 = (exp(v3 + m4[t-1] - m4) * c5[t-1] + exp((v1 - m4) * sigmoid(linear[D -> H](x)))
+    + (x |> linear[H] |> sigmoid))
   o6 = c5 / max(abs(c5), 0.5)
   mix1 = sigmoid(linear[D](x))
   return (1 - mix1)
