@@ -16,14 +16,16 @@ import numpy as np
 import pytest
 
 from asiarch.search.engineer import engineer
+from asiarch.search.job import Job, Outcome, blob_name, failed
 from asiarch.search.lab import FakeLab
 from asiarch.search.loop import ARMS, Found, Memory, Search, Settings, plan
 from asiarch.search.loop import search as loop
 from asiarch.search.loop.arms import Asked
+from asiarch.search.loop.panel import panel
 from asiarch.search.loop.session import session
 from asiarch.search.protocol import Protocol, Tier
 from asiarch.search.report.collect import collect
-from asiarch.search.researcher import Proposal
+from asiarch.search.researcher import Proposal, Workshop
 from asiarch.search.store import Conflict, Store
 from tests.search import fake_search
 from tests.search.fake import TINY, World
@@ -69,6 +71,53 @@ def test_a_search_that_is_out_of_budget_goes_on_where_it_was() -> None:
     assert "jobs were run" in cut.ended
     again, _, _ = found(most=lab.ran)
     assert again.archive() == whole.archive()
+
+
+def test_a_promoted_parent_that_fails_on_a_further_seed_is_not_on_the_shortlist() -> None:
+    """The others are, and a shortlist that was frozen before names it all the same."""
+    few = TINY.named("few", claim_tasks=("copy.small",), shortlist=10)
+    whole, record, lab = found(World(quality=better), "hillclimb", 12, protocol=few)
+    assert whole.history is not None
+    used = next(id for id, n in whole.history.uses.items() if n >= 2 and id != whole.history.bar)
+    member = whole.history.members[used]
+    assert used in record.shortlist
+    last = max(
+        int(str(r.job.spec["seed"]))
+        for r in lab.asked
+        if r.candidate == used and r.role == "train" and r.k == member.n - 1
+    )
+
+    def dies(job: Job) -> Outcome:
+        own = job.spec["program"] == blob_name(member.design.text.encode())
+        if own and job.spec.get("seed") == last:
+            return failed("nan", "planted")
+        return World(quality=better)(job)
+
+    memory = Memory()
+    settings = Settings(few, ARMS["hillclimb"], 0, "run", 12)
+    search = Search(settings, FakeLab(dies), memory)
+    made = search.result()
+    assert made.history is not None
+    assert used not in made.history.members
+    assert memory.shortlist
+    assert used not in memory.shortlist
+    frozen = Memory(shortlist=[used])
+    assert [v.design.id for v in Search(settings, FakeLab(dies), frozen).result().verdicts] == [
+        used
+    ]
+
+
+def test_a_claim_on_a_task_that_no_panel_is_measured_on_is_refused_at_once() -> None:
+    other = TINY.named("other", claim_tasks=("parity.small",))
+    with pytest.raises(ValueError, match=r"parity\.small of claim_tasks is not among"):
+        found(protocol=other)
+
+
+def better(program: str, op: str) -> float:
+    return 4.0 * (program not in PANEL_PROGRAMS)
+
+
+PANEL_PROGRAMS = {blob_name(d.text.encode()) for d in panel(TINY.panel, Workshop())}
 
 
 # ---- real workers, real crashes ----------------------------------------------------------------

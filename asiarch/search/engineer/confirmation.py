@@ -12,6 +12,7 @@ from asiarch.search.engineer.yardstick import Yardstick
 from asiarch.search.job import Json
 from asiarch.search.lab import Request
 from asiarch.search.stats.confirm import confirm
+from asiarch.search.stats.paired import composite
 
 TIER = "C"
 
@@ -50,7 +51,9 @@ def confirmed(
         [yardstick.bar, *shortlist], protocol.claim_tasks, range(protocol.confirm_seeds),
         role="confirm", tier=TIER,
     )  # fmt: skip
-    values = yardstick.effects(scores, [d.id for d in shortlist])
+    ids = [d.id for d in shortlist]
+    paired = {t: scores.paired(ids, yardstick.bar.id, t) for t in protocol.claim_tasks}
+    values = composite(paired, yardstick.sigma)
     found = confirm(values, protocol.margin * yardstick.spread.sigma, protocol.alpha)
     verdicts: list[Verdict] = []
     for i, design in enumerate(shortlist):

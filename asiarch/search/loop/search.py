@@ -62,6 +62,11 @@ class Search:
         self.watch: Watch = watch or Silent()
         protocol = settings.protocol
         self.tier: Tier = protocol.tiers[0]
+        if strange := [t for t in protocol.claim_tasks if t not in self.tier.tasks]:
+            raise ValueError(
+                f"{', '.join(strange)} of claim_tasks is not among the tasks of the first tier,"
+                " whose panel says what an sd of each is: put it there"
+            )
         self.engineer = Engineer(
             lab, protocol, settings.master, settings.run, shared=f"protocol {protocol.hash}"
         )
@@ -96,7 +101,9 @@ class Search:
             self.engineer, self.record, self.watch, self.tell, found.yardstick, found.later,
             found.verdicts,
         )  # fmt: skip
-        finish.run(found.promoted, [m.design for m in found.history.found()])
+        # A shortlist that was frozen before may name what has failed since.
+        designs = [m.design for m in found.history.found()]
+        finish.run(found.promoted, [*designs, *(r.design for r in found.history.failed)])
 
     # ---- the panel -----------------------------------------------------------------------------
 
@@ -260,8 +267,9 @@ class Search:
             if effect == effect:
                 history.members[id] = member.with_seeds(effect, error, due)
             else:
-                # It fails on a seed: it has no effect any more, and no children.
+                # It fails on a seed: it has no effect any more, no children, and no claim.
                 del history.members[id]
+                self.found.promoted = [r for r in self.found.promoted if r.design.id != id]
                 history.failed.append(Raced(member.design, "failed", due, reason="nan"))
 
     def _pay(

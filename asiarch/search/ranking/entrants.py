@@ -108,7 +108,7 @@ def _names(entry: Entry) -> tuple[str, ...]:
 def told_apart(
     designs: Sequence[Design], panel: Sequence[Design], origins: Mapping[str, str]
 ) -> list[Design]:
-    """Names that several designs share get their file, or the begin of their id; the panel's stay."""
+    """Names that several designs share get their file, or how their id begins; the panel's stay."""
     taken = Counter(d.name for d in designs)
     known = {d.id for d in panel}
     return [

@@ -107,7 +107,8 @@ class Candidate:
 
     reached: the last tier that it entered. reason: why it was turned away there, empty if it was
     not; message: in words. overall: the effect that it is ranked by, pooled over tasks, on
-    selection seeds; confirmed: the same on confirmation seeds. claim: it passed confirmation.
+    selection seeds; confirmed: the same on confirmation seeds. judged: a verdict was given of it,
+    though it may have failed there; claim: it passed confirmation.
     flops: per token; state: in floats; time: in the unit that `Asked` names.
     """
 
@@ -130,6 +131,7 @@ class Candidate:
     overall: Estimate = UNKNOWN
     shrunk: float = math.nan
     confirmed: Estimate = UNKNOWN
+    judged: bool = False
     claim: bool = False
     seeds: int = 0
     effects: tuple[Effect, ...] = ()
@@ -146,6 +148,11 @@ class Candidate:
     @property
     def panel(self) -> bool:
         return self.arm == PANEL
+
+    @property
+    def on_fresh_seeds(self) -> bool:
+        """Was it measured again on fresh seeds, with an effect or not?"""
+        return self.judged or self.confirmed.known
 
 
 @dataclass(frozen=True, slots=True)

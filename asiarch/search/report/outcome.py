@@ -19,7 +19,7 @@ def outcome(candidate: Candidate, *, claims: bool) -> str:
         return AGAIN
     if c.claim and claims:
         return CLAIM
-    if c.confirmed.known:
+    if c.on_fresh_seeds:
         return NOT_HELD if claims else SCREENED
     if c.reason and c.reason != "effect":
         return TURNED

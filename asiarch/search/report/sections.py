@@ -89,7 +89,7 @@ def pictures(data: ReportData) -> Iterator[Figure]:
 
 
 def _effects(data: ReportData) -> str:
-    confirmed = [c for c in data.candidates if c.confirmed.known and not c.panel]
+    confirmed = [c for c in data.candidates if c.on_fresh_seeds and not c.panel]
     held = sum(c.confirmed.bounded and c.confirmed.low > 0 for c in confirmed)
     start = (
         f"{held} of {count(len(confirmed), 'operator')} measured on fresh seeds stayed above the "

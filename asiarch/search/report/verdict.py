@@ -59,7 +59,7 @@ def _headline(data: ReportData, proposed: Sequence[Candidate], claims: Sequence[
             f"{count(len(claims), 'claim')}: {names} {'beats' if len(claims) == 1 else 'beat'} the "
             "baseline on seeds that no earlier step had seen."
         )
-    if any(c.confirmed.known for c in proposed):
+    if any(c.on_fresh_seeds for c in proposed):
         return "No claim: nothing that was shortlisted held on fresh seeds."
     return "No claim: nothing came as far as confirmation."
 
@@ -70,7 +70,7 @@ def _said(
     panel = [c for c in data.candidates if c.panel]
     measured = [c for c in proposed if c.overall.known or c.confirmed.known]
     early = [c for c in proposed if c.reached in ("T0a", "T0b") and c.reason]
-    confirmed = [c for c in proposed if c.confirmed.known]
+    confirmed = [c for c in proposed if c.on_fresh_seeds]
     if proposed:
         yield (
             f"{count(len(proposed), 'candidate was', 'candidates were')} proposed: "
@@ -85,7 +85,7 @@ def _said(
             f"{c.name}: {interval(c.confirmed)} {data.asked.unit} on {count(c.seeds, 'fresh seed')}"
             f"{holm}; on the seeds that chose it, it was {effect(c.overall.value)}."
         )
-    best = best_of([c for c in proposed if not c.confirmed.known], 1)
+    best = best_of([c for c in proposed if not c.on_fresh_seeds], 1)
     if best and not claims:
         yield (
             f"The best that was only screened is {best[0].name} with {interval(best[0].overall)} "

@@ -15,7 +15,7 @@ from asiarch.search.report import data as d
 from asiarch.search.report.collect import programs
 from asiarch.search.report.collect.edits import edit
 from asiarch.search.report.collect.effects import Effects, Measured
-from asiarch.search.report.collect.scores import Result, number
+from asiarch.search.report.collect.scores import CONFIRM, Result, number
 from asiarch.search.report.lineages import best_of
 from asiarch.search.store import Proposal, Store
 
@@ -72,8 +72,9 @@ class People:
         found = self.results.get(row.id, ())
         failed = [r for r in found if r.reason]
         tiers = sorted({r.tier for r in found}, key=_tier)
-        lost = failed[0] if failed and not m.overall.known else None
         stands, said = self.verdicts.get(row.id, (False, None))
+        fresh = [r for r in failed if r.role == CONFIRM]
+        lost = next(iter(fresh if m.overall.known else failed), None)
         evidence = cast("Mapping[str, Any]", said if isinstance(said, dict) else {})
         shown = d.Estimate(*(number(evidence.get(name)) for name in ("effect", "low", "high")))
         p = number(evidence.get("p"))
@@ -83,7 +84,8 @@ class People:
         )
         return replace(
             row, reached=tiers[-1] if tiers else row.reached, overall=m.overall, shrunk=m.shrunk,
-            confirmed=shown if shown.known else m.confirmed, claim=stands, seeds=m.seeds,
+            confirmed=shown if shown.known else d.UNKNOWN if fresh else m.confirmed,
+            judged=said is not None, claim=stands, seeds=m.seeds,
             effects=effects,
             reason=lost.reason if lost else "", message=lost.message if lost else "",
             parameters=_first(found, "parameters"), flops=_first(found, "flops_per_token"),

@@ -66,7 +66,8 @@ def collect(
     panel = [p.candidate for p in proposals if p.operator == PANEL and p.candidate]
     rates = tuple(float(r) for r in protocol.get("learning_rates", ()))
     bar = next((e.subject for e in reversed(log) if e.kind == "bar"), "")
-    effects = Effects(table, bar or best_of_panel(table, panel), LEVEL, rates, panel)
+    first = [t for tier in protocol.get("tiers", ())[:1] for t in tier.get("tasks", ())]
+    effects = Effects(table, bar or best_of_panel(table, panel), LEVEL, rates, panel, first)
     by_candidate: dict[str, list[Result]] = {}
     for r in found:
         by_candidate.setdefault(r.candidate, []).append(r)

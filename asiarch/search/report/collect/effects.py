@@ -46,6 +46,8 @@ def differences(found: Mapping[str, Result], against: Mapping[str, Result]) -> d
 class Effects:
     """Of all candidates against one baseline. `units`: the sd of a paired difference by task, of
     the panel where it can tell (the engineer's yardstick), else pooled over all; `spreads`: pooled.
+    `first`: tasks of the first tier, all unless given: an effect over tasks is over these, of who
+    has every one, so that nobody is better for what it failed on or was tried on besides.
     """
 
     scores: Scores
@@ -53,12 +55,14 @@ class Effects:
     level: float
     grid: Sequence[float] = ()
     panel: Sequence[str] = ()
+    first: Sequence[str] = ()
     units: dict[str, float] = field(default_factory=dict[str, float])
     spreads: dict[str, Pooled] = field(default_factory=dict[str, Pooled])
     found: dict[str, Measured] = field(default_factory=dict[str, Measured])
 
     def __post_init__(self) -> None:
         self.found = {c: Measured() for c in self.scores.candidates()}
+        self.first = [t for t in self.scores.tasks(False) if not self.first or t in self.first]
         for confirmed in (False, True):
             for task in self.scores.tasks(confirmed):
                 self._task(task, confirmed)
@@ -68,12 +72,31 @@ class Effects:
         self._confirm()
 
     def pairs(self, candidate: str, task: str, confirmed: bool) -> dict[str, float]:
+        """By seed; none of who failed on one that chooses: the others do not stand in for it."""
         of = self.scores.of
+        if not confirmed and self._failed(candidate, task):
+            return {}
         return differences(of(candidate, task, confirmed), of(self.baseline, task, confirmed))
+
+    def _failed(self, candidate: str, task: str) -> bool:
+        return any(
+            not math.isfinite(r.value) for r in self.scores.of(candidate, task, False).values()
+        )
+
+    def _whole(self, candidate: str) -> bool:
+        """Has it runs on every task of the first tier, and none that failed?"""
+        return all(
+            self.scores.of(candidate, t, False) and not self._failed(candidate, t)
+            for t in self.first
+        )
 
     def _task(self, task: str, confirmed: bool) -> None:
         rows = {c: self.pairs(c, task, confirmed) for c in self.found}
-        rest = [list(v.values()) for c, v in rows.items() if c != self.baseline and len(v) > 1]
+        rest = [
+            list(v.values())
+            for c, v in rows.items()
+            if c != self.baseline and len(v) > 1 and (confirmed or self._whole(c))
+        ]
         if not rest:
             return
         spread = pooled(_table(rest))
@@ -91,7 +114,8 @@ class Effects:
         """sqrt(2) of what is left of the panel's runs without each member's and each seed's mean;
         0 where there are too few.
         """
-        rows = [r for c in self.panel if (r := self.scores.of(c, task, False))]
+        whole = [c for c in self.panel if self._whole(c)]
+        rows = [r for c in whole if (r := self.scores.of(c, task, False))]
         seeds = [s for s in rows[0] if all(s in r for r in rows)] if rows else []
         x = np.array([[r[s].value for s in seeds] for r in rows])
         if x.ndim != 2 or min(x.shape) < 2:
@@ -121,8 +145,11 @@ class Effects:
     def _overall(self, candidate: str) -> None:
         """The mean over tasks in sds; tasks have runs of their own, so errors add in squares."""
         measured = self.found[candidate]
-        rows = [e for e in measured.effects if e.stage == SELECTION and e.task in self.units]
-        if not rows:
+        known = {
+            e.task: e for e in measured.effects if e.stage == SELECTION and e.task in self.units
+        }
+        rows = [known[t] for t in self.first if t in known]
+        if not rows or len(rows) < len(self.first):
             return
         measured.seeds = max(e.seeds for e in rows)
         value = float(np.mean([e.estimate.value / self.units[e.task] for e in rows]))
