@@ -42,6 +42,13 @@ class Bounds:
     width: int = 64
 
 
+def at_width(sizes: Mapping[str, int]) -> dict[str, int]:
+    """A candidate's sizes with the width that the hosts give every mixer: rows of a store, and
+    designs, leave it out.
+    """
+    return {"D": Bounds().width, **sizes}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """status: new, seen (`known` is the first of its digest), rejected (`reason`: type, causal or

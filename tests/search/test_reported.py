@@ -127,6 +127,15 @@ def test_a_report_shows_what_attribute_found(store: Store, shown: ReportData) ->
     assert found.titles[found.findings.removed[0].component] in text
 
 
+def test_the_code_and_the_graph_of_a_search_s_candidates_are_shown(shown: ReportData) -> None:
+    """Rows of a store leave the hosts' width out."""
+    measured = [c for c in shown.candidates if c.overall.known]
+    assert all("D" not in c.sizes for c in measured)
+    assert all("class" in c.code for c in measured)
+    assert all(c.graph.startswith("<svg") for c in measured if c.panel)
+    assert "emitted code" in page(shown)
+
+
 def test_what_is_kept_is_what_was_found_and_is_kept_once(folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / STORE, tmp_path / STORE)
     with Store(tmp_path / STORE) as store:

@@ -16,6 +16,7 @@ import numpy as np
 
 from asiarch.ir.function import Function
 from asiarch.ir.node import topological
+from asiarch.search.screen import at_width
 from asiarch.search.stats import cluster
 from asiarch.search.stats.multiple import benjamini_hochberg
 from asiarch.search.stats.special import Array, library, t_cdf, t_quantile
@@ -66,7 +67,7 @@ def motifs_of(text: str, op: str, sizes: Mapping[str, int]) -> Counter[str]:
     from asiarch.interface import elaborate
     from asiarch.ir.flatten import flatten
 
-    return motifs(flatten(elaborate(text, op, {"D": 64, **sizes})))
+    return motifs(flatten(elaborate(text, op, at_width(sizes))))
 
 
 def label(made: Any, node: int, radius: int) -> str:

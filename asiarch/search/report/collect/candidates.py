@@ -133,7 +133,7 @@ def _audit(found: object) -> Iterator[str]:
                 if isinstance(finding, dict):
                     each = cast("dict[str, Any]", finding)
                     well = "well" if each.get("ok") else "NOT WELL"
-                    yield f"{task}, {name}: {well}, {each.get('said', '')}"
+                    yield ", ".join(filter(None, (f"{task}, {name}: {well}", each.get("said"))))
 
 
 def _niche(facts: Mapping[str, Any]) -> dict[str, str]:

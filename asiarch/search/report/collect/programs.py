@@ -13,6 +13,7 @@ from asiarch.analysis.report import check
 from asiarch.draw import graph_svg
 from asiarch.language.diagnostics import SpecError
 from asiarch.search.archive.niche import niche
+from asiarch.search.screen import at_width
 
 REFUSED = (SpecError, interface.SizeError, interface.BackendError, ValueError)
 
@@ -47,7 +48,7 @@ def facts(text: str, op: str) -> Facts:
 def code(text: str, op: str, sizes: Mapping[str, int]) -> str:
     """The forward form of the emitted module; empty if there is none."""
     try:
-        return interface.emit(text, op, sizes, bare=True)
+        return interface.emit(text, op, at_width(sizes), bare=True)
     except REFUSED:
         return ""
 
@@ -55,6 +56,6 @@ def code(text: str, op: str, sizes: Mapping[str, int]) -> str:
 def picture(text: str, op: str, sizes: Mapping[str, int]) -> str:
     """The graph of its equations; empty if there is none."""
     try:
-        return graph_svg(interface.elaborate(text, op, sizes))
+        return graph_svg(interface.elaborate(text, op, at_width(sizes)))
     except REFUSED:
         return ""
