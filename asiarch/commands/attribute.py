@@ -133,7 +133,16 @@ def _attributed(
     from asiarch.search.ranking.session import ATTRIBUTE, introduce, run_name
 
     tasks = protocol.tiers[0].tasks
-    with laboratory(arguments, run_name(ATTRIBUTE, protocol), protocol) as (engineer, _, lab):
+    with laboratory(arguments, run_name(ATTRIBUTE, protocol, arguments.seed), protocol) as (
+        engineer,
+        _,
+        lab,
+    ):
+        if arguments.name is not None and arguments.name not in (known := lab.store.runs.all()):
+            raise CommandError(
+                f"the store {arguments.store} has no run {arguments.name!r}; it has"
+                f" {', '.join(known)}"
+            )
         count = sum(len(p.designs) for p in plans)
         tell(cost.said(protocol, count, arguments.workers, engineer.costs))
         found: list[Attributed] = []

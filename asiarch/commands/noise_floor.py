@@ -92,7 +92,11 @@ def _floors(arguments: argparse.Namespace, protocol: Protocol) -> list[Floor]:
     check_given(made, arguments.sizes)
     (design,) = made
     out: list[Floor] = []
-    with laboratory(arguments, run_name(NOISE, protocol), protocol) as (engineer, _, lab):
+    with laboratory(arguments, run_name(NOISE, protocol, arguments.seed), protocol) as (
+        engineer,
+        _,
+        lab,
+    ):
         tell(cost.said(protocol, COPIES, arguments.workers, engineer.costs))
         introduce(lab.store, lab.name, entrants, copies(design), [design])
         tasks = protocol.tiers[0].tasks
@@ -136,7 +140,7 @@ def _keep(
         return
     try:
         with Store(arguments.store) as store:
-            run = run_name(NOISE, protocol)
+            run = run_name(NOISE, protocol, arguments.seed)
             keep_simulated(store, run, chosen, found[0], arguments.operator, found[1])
     except StoreError as error:
         raise CommandError(str(error)) from None

@@ -98,7 +98,11 @@ def _measured(
     from asiarch.search.ranking.session import RANK, introduce, run_name
 
     bar = _bar(arguments.bar, designs)
-    with laboratory(arguments, run_name(RANK, protocol), protocol) as (engineer, heard, lab):
+    with laboratory(arguments, run_name(RANK, protocol, arguments.seed), protocol) as (
+        engineer,
+        heard,
+        lab,
+    ):
         tell(cost.said(protocol, len(designs), arguments.workers, engineer.costs))
         (reference,) = operators(entrants, [REFERENCE])
         introduce(lab.store, lab.name, entrants, designs, panel, [reference])

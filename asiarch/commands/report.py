@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asiarch.commands.support.errors import CommandError
-from asiarch.commands.support.files import write
+from asiarch.commands.support.files import check_writable, write
 
 if TYPE_CHECKING:
     from asiarch.search.store import Store
@@ -38,13 +38,16 @@ def run(arguments: argparse.Namespace) -> int:
     path = Path(arguments.store)
     if not path.is_file():
         raise CommandError(f"there is no file {path}; `asiarch search` makes one")
+    output = arguments.output or str(path.with_suffix(".html"))
+    if Path(output).resolve() == path.resolve():
+        raise CommandError(f"{output} is the store itself: name another file with -o")
+    check_writable(output)
     try:
         with Store(path, create=False) as store:
             name = _named(arguments.name, store, path)
             text = page(reported(store, name, title=name))
     except (StoreError, MissingLibrary) as error:
         raise CommandError(str(error)) from None
-    output = arguments.output or str(path.with_suffix(".html"))
     write(output, text)
     print(f"{output}  {len(text.encode()) / 1000:,.0f} kB")
     return 0
@@ -59,8 +62,10 @@ def _named(wanted: str | None, store: Store, path: Path) -> str:
             raise CommandError(f"{path} has no run `{wanted}`; it has {names}")
         return wanted
     found = _likely(store, known)
+    if not known:
+        raise CommandError(f"{path} has no run yet; `asiarch search --store {path}` begins one")
     if len(found) != 1:
-        raise CommandError(f"{path} has several runs or none, say which with --run: {names}")
+        raise CommandError(f"{path} has several runs, say which with --run: {names}")
     if len(known) > 1:
         others = ", ".join(n for n in known if n not in found)
         print(f"the run {found[0]}; --run names another: {others}")

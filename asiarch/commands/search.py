@@ -7,7 +7,6 @@ screens; claims exist under full. What the budget buys is printed before it is s
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shlex
 import signal
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asiarch.commands.support.errors import PROGRAM, CommandError
+from asiarch.commands.support.files import make_folder
 from asiarch.commands.support.libraries import needs_torch
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     budget = arguments.budget
     if budget is None and settings.candidates is None:
         budget = BUDGET
-    _make(arguments.store.parent, "--store")
-    _make(_folder(arguments, settings.run), "-o")
+    make_folder(arguments.store.parent, "--store")
+    make_folder(_folder(arguments, settings.run), "-o")
     shown = _Shown()
     seldom_collected()
     # As Ctrl-C: what runs goes back to the queue.
@@ -129,18 +129,6 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 def _folder(arguments: argparse.Namespace, run: str) -> Path:
     """Of what is written at the end."""
     return arguments.output or arguments.store.parent / run
-
-
-def _make(folder: Path, flag: str) -> None:
-    """Makes a folder now that is written to after hours. Raises CommandError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CommandError(
-            f"the folder {folder} cannot be made ({error.strerror}): name another with {flag}"
-        ) from None
-    if not os.access(folder, os.W_OK):
-        raise CommandError(f"the folder {folder} may only be read: name another with {flag}")
 
 
 def _search(arguments: argparse.Namespace, opened: Session, shown: _Shown) -> int:

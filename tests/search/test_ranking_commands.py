@@ -126,6 +126,7 @@ def test_an_interrupted_rank_goes_on_and_trains_nothing_twice(
         (["rank", "mine.asi", "--steps", "-5"], "--steps is a number of training steps"),
         (["rank", "mine.asi", "--json", "nowhere/a.json"], "no such folder: nowhere"),
         (["rank", "mine.asi", "--json", "."], ". is a folder: name a file"),
+        (["rank", "mine.asi", "--store", "mine.asi/r.db"], "name another with --store"),
         (["rank", "mine.asi", "-D", "Q=16"], "no operator named here has a size `Q`"),
         (["rank", "mine.asi", "-D", "D=32"], "D is the width of the network"),
         (["rank", "gla.gla", "-D", "K=0"], "the size K must be at least 1, not 0"),
@@ -183,7 +184,9 @@ def test_attribute_prints_effects_and_draws_them(capsys: pytest.CaptureFixture[s
     assert main([*call, "--run", run]) == 0
     levels = {e["level"] for e in json.loads(Path("a.json").read_text())["evidence"]}
     assert levels == {"causal"}
-    assert main([*call, "--run", "nothing"]) == 2
+    ran = InProcess.ran
+    assert main([*call, "--run", "nothing", "--seeds", "4"]) == 2
+    assert InProcess.ran == ran
     assert "has no run 'nothing'" in capsys.readouterr().err
 
 
@@ -237,7 +240,8 @@ def test_another_seed_is_another_run_of_the_same_store() -> None:
     assert main([*RANK_ONE, "--seed", "1"]) == 0
     assert InProcess.ran > ran
     with Store("runs/rank.db") as store:
-        assert len(store.runs.all()) == 2
+        one, other = store.runs.all()
+    assert other == f"{one} seed 1"
 
 
 def test_without_torch_a_line_says_what_to_install(

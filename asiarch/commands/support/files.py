@@ -67,6 +67,18 @@ def check_writable(path: str) -> None:
         raise CommandError(f"{path}: permission denied: name a file that may be written")
 
 
+def make_folder(folder: Path, flag: str) -> None:
+    """Makes a folder now that is written to after hours. Raises CommandError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"the folder {folder} cannot be made ({error.strerror}): name another with {flag}"
+        ) from None
+    if not os.access(folder, os.W_OK):
+        raise CommandError(f"the folder {folder} may only be read: name another with {flag}")
+
+
 def _programs(name: str) -> Iterator[str]:
     if name == STDIN or not Path(name).is_dir():
         yield name

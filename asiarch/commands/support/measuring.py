@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asiarch.commands.support.errors import PROGRAM, CommandError
-from asiarch.commands.support.files import SUFFIX, check_writable, read, write
+from asiarch.commands.support.files import SUFFIX, check_writable, make_folder, read, write
 from asiarch.commands.support.libraries import needs_torch
 from asiarch.commands.support.sizes import add_sizes
 from asiarch.commands.support.terminal import columns
@@ -151,6 +151,7 @@ def check_measuring(arguments: argparse.Namespace) -> None:
         raise CommandError(f"--workers is a number of processes, not {arguments.workers}")
     if arguments.steps < 0:
         raise CommandError(f"--steps is a number of training steps, not {arguments.steps}")
+    make_folder(Path(arguments.store).parent, "--store")
     for path in (arguments.json, getattr(arguments, "svg", None)):
         if path not in (None, "-"):
             check_writable(path)
@@ -174,9 +175,6 @@ def laboratory(
             f"measuring needs {error.name}: pip install 'asiarch[torch,search]'"
         ) from None
     check_measuring(arguments)
-    if arguments.seed:
-        # Another master seed is another run: no comparison mixes the two.
-        run = f"{run} seed {arguments.seed}"
     try:
         library("scipy.special")  # before anything is trained
         with opened(

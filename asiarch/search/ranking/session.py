@@ -23,9 +23,11 @@ PURPOSES = RANK, NOISE, ATTRIBUTE = "rank", "noise", "attribute"
 """What runs of a store are begun for that no search began."""
 
 
-def run_name(purpose: str, protocol: Protocol) -> str:
-    """Of the run that measures under the protocol: the same again goes on with it."""
-    return f"{purpose} {protocol.hash[:12]}"
+def run_name(purpose: str, protocol: Protocol, master: int = 0) -> str:
+    """Of the run that measures under the protocol: the same again goes on with it. Another master
+    seed is another run: no comparison mixes the two.
+    """
+    return f"{purpose} {protocol.hash[:12]}" + (f" seed {master}" if master else "")
 
 
 def purpose(store: Store, run: str) -> str:

@@ -56,7 +56,8 @@ def explained(error: sqlite3.Error, path: Path, timeout: float) -> StoreError:
             )
         case sqlite3.SQLITE_CANTOPEN:
             return NotAStore(
-                f"the store {path} cannot be opened ({error}): its folder must be there, writable"
+                f"the store {path} cannot be opened ({error}): its folder must be there,"
+                " writable, for SQLite writes beside it even to read: copy it to one that is"
             )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return NotAStore(

@@ -138,8 +138,9 @@ class Knowledge:
                 if row == (program, proposal.op, proposal.verdict):
                     return False
                 raise Conflict(
-                    f"run {proposal.run!r} has another proposal {proposal.number} already: two"
-                    " loops on one run, or a resumed one that did not draw the same"
+                    f"run {proposal.run!r} has another proposal {proposal.number} already: it was"
+                    " begun by another version of asiarch, or where numbers round otherwise. Go"
+                    " on with that version on that machine, or begin a run with another seed"
                 )
             number = self.db.insert(
                 "INSERT INTO proposals (run, number, operator, program, op, candidate, verdict,"

@@ -50,3 +50,25 @@ def test_what_is_no_store_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert run(other) == 2
     assert "other.db" in capsys.readouterr().err
     assert not other.with_suffix(".html").exists()
+
+
+def test_the_store_is_never_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "search.html"
+    with Store(path) as store:
+        store.runs.begin("first", PROTOCOL)
+    before = path.read_bytes()
+    for words in ((path,), (path, "-o", tmp_path / "." / "search.html")):
+        assert run(*words) == 2
+        assert "is the store itself: name another file with -o" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_a_store_without_a_run_says_how_to_begin_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.db"
+    path.write_bytes(b"")
+    assert run(path) == 2
+    assert f"has no run yet; `asiarch search --store {path}` begins one" in capsys.readouterr().err
