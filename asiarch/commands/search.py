@@ -149,7 +149,7 @@ def _search(arguments: argparse.Namespace, opened: Session, shown: _Shown) -> in
 
 
 def _written(arguments: argparse.Namespace, opened: Session, found: Found) -> None:
-    from asiarch.commands.support.searching import summary, work
+    from asiarch.commands.support.searching import stepped, summary, work
 
     for line in summary(found):
         print(line)
@@ -161,8 +161,11 @@ def _written(arguments: argparse.Namespace, opened: Session, found: Found) -> No
             f"{error.filename} could not be written ({error.strerror}); the store has everything:"
             f" make room, then\n  {_again()}\ntrains nothing again and writes it", PROGRAM,
         ) from None  # fmt: skip
-    for line in work(opened.spent()):
+    spent = opened.spent()
+    for line in work(spent):
         print(line)
+    if spent.jobs and (step := opened.step()) is not None:
+        print(stepped(step))
 
 
 def _files(opened: Session, found: Found, folder: Path) -> Iterator[Path]:

@@ -354,7 +354,7 @@ def loss(case: Case) -> str | None:
     frame = Reference(case.flat, params).frame(streams)
     values: list[Any] = [frame.domain.full(n.type, frame.values[n]) for n in case.flat.losses]
     wanted: float = sum(float(np.asarray(v).mean()) for v in values)
-    found = float(auxiliary_loss(module))
+    found = float(auxiliary_loss(module.modules()))
     size: float = sum(float(np.abs(np.asarray(v)).mean()) for v in values)
     if abs(found - wanted) > 1e-9 * size:
         return f"the module's loss is {found}, the program's {wanted}"

@@ -11,7 +11,7 @@ import hashlib
 import math
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,9 +171,9 @@ def _one_step(run: _Run) -> float:
     for group in run.adamw.param_groups:
         group["lr"] = optimizer.learning_rate(settings.lr, step, settings.steps)
     run.adamw.zero_grad(set_to_none=True)
-    tell_step(run.module, step)
+    tell_step(run.module.modules(), step)
     loss = evaluate.cross_entropy(run.forward(ids.to(device)), following.to(device))
-    (loss + auxiliary_loss(run.module)).backward()
+    (loss + auxiliary_loss(run.module.modules())).backward()
     parameters = list(run.module.parameters())
     norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     value = float(loss.detach())
@@ -184,17 +184,17 @@ def _one_step(run: _Run) -> float:
     return value / math.log(2)
 
 
-def tell_step(module: nn.Module, step: int) -> None:
-    """Tell every part that anneals which step of training this is."""
-    for part in module.modules():
+def tell_step(parts: Iterable[nn.Module], step: int) -> None:
+    """Tell every part of a module that anneals which step of training this is."""
+    for part in parts:
         known = getattr(part, "training_step", None)
         if isinstance(known, torch.Tensor):
             known.fill_(step)
 
 
-def auxiliary_loss(module: nn.Module) -> torch.Tensor | float:
-    """The sum of the `loss` terms that the module's parts left in their last forward pass."""
-    terms = [getattr(part, "auxiliary_loss", None) for part in module.modules()]
+def auxiliary_loss(parts: Iterable[nn.Module]) -> torch.Tensor | float:
+    """The sum of the `loss` terms that a module's parts left in their last forward pass."""
+    terms = [getattr(part, "auxiliary_loss", None) for part in parts]
     return sum(term for term in terms if isinstance(term, (torch.Tensor, float, int)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -60,6 +61,7 @@ def test_a_search_ends_with_specs_and_a_report_and_goes_on(asked: Asked, tmp_pat
         assert parse(text).program.definitions
     assert "<html" in (folder / "report.html").read_text()
     assert "bookkeeping took" in out
+    assert re.search(r"step of conv_mixer on copy.small takes [\d.]+ ms .* at least \d+%", out)
     again, out, _ = asked("--candidates", "2", "-o", str(tmp_path / "again"))
     assert again == 0
     assert "bookkeeping" not in out  # nothing was trained

@@ -38,7 +38,7 @@ def compiled(name: str) -> Any:
 def test_is_its_loop_in_evaluation(name: str) -> None:
     function = flatten(elaborate(text_of(name), "p", SIZES))
     module = compiled(name)
-    tell_step(module, 7)
+    tell_step(module.modules(), 7)
     for verdict in (exact(function, module, batch=1, time=11),
                     real(function, module, [torch.randn(2, 13, 4).double().numpy()])):  # fmt: skip
         assert verdict.ok, str(verdict)
@@ -62,17 +62,17 @@ def test_a_straight_line_in_training_that_stops_at_its_end() -> None:
     module, x = compiled("number").train(), torch.ones(1, 1, 4)
     found: list[float] = []
     for step in (0, 50, 100, 5000):
-        tell_step(module, step)
+        tell_step(module.modules(), step)
         found.append(float(module(x)[0, 0, 0].detach()))
     assert found == [1.0, 0.625, 0.25, 0.25]
     module.eval()
-    tell_step(module, 0)
+    tell_step(module.modules(), 0)
     assert float(module(x)[0, 0, 0].detach()) == 0.25
 
 
 def test_every_layer_is_told_and_nothing_is_stored() -> None:
     module = compiled("layers")
-    tell_step(module, 30)
+    tell_step(module.modules(), 30)
     told = [int(v) for k, v in module.named_buffers() if k.endswith("training_step")]
     assert told
     assert set(told) == {30}

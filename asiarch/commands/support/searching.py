@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 if TYPE_CHECKING:
     from asiarch.search.loop import Found, Standing
-    from asiarch.search.loop.session import Spent
+    from asiarch.search.loop.session import Spent, Step
 
 EVERY = 15.0
 """Seconds between plain lines."""
@@ -212,6 +212,14 @@ def work(spent: Spent) -> Iterator[str]:
             f" ({spent.bookkeeping:.1f} of {spent.jobs:.0f} s; goal {GOAL:.0%});"
             f" {rate:.0f} candidates per CPU-hour"
         )
+
+
+def stepped(step: Step) -> str:
+    """What a training step is made of here."""
+    return (
+        f"a training step of {step.design} on {step.task} takes {step.milliseconds:.1f} ms of CPU"
+        f" time, of which matrix products are at least {step.share:.0%}"
+    )
 
 
 def claims(found: Found) -> str:

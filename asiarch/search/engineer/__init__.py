@@ -9,7 +9,7 @@ from __future__ import annotations
 from asiarch.search.engineer.confirmation import Verdict, audited, confirmed
 from asiarch.search.engineer.design import Design, of_library, sizes_of
 from asiarch.search.engineer.engineer import Engineer, Rate
-from asiarch.search.engineer.jobs import KINDS, Setting
+from asiarch.search.engineer.jobs import KINDS, Setting, step_job
 from asiarch.search.engineer.race import Raced, further, posteriors, race
 from asiarch.search.engineer.scores import Score, Scores
 from asiarch.search.engineer.yardstick import Yardstick, measure_panel
@@ -33,4 +33,5 @@ __all__ = [
     "posteriors",
     "race",
     "sizes_of",
+    "step_job",
 ]

@@ -15,22 +15,48 @@ import torch
 
 from asiarch import laws
 from asiarch.codegen.plan import Unsupported
+from asiarch.codegen.torch_backend import emit
 from asiarch.interface import BackendError
 from asiarch.search.engineer.artefacts import artefacts
 from asiarch.search.job import Context, Job, Json, Outcome, done, failed
 from asiarch.train import evaluate
+from asiarch.train.tasks.profile import matmul_share
 from asiarch.train.tasks.run import Result, Run
-from asiarch.train.tasks.train import Refused, Subject, subject
+from asiarch.train.tasks.train import TOGETHER, Refused, Subject, subject
 from asiarch.train.tasks.train import train as train_runs
 
 TOKENS = 24
 """Of a row of the fast laws: an odd number of chunks of 16 that starts a second one."""
+
+NETWORK = "update.small"
+USUAL = """op usual[D, H = 2, K = D / H, V = D / H](x: Seq[D]) -> Seq[D] where causal {
+  q = x |> linear[H, K] |> conv[4] |> silu |> l2norm[K]
+  k = x |> linear[H, K] |> conv[4] |> silu |> l2norm[K]
+  v = x |> linear[H, V]
+  a = sigmoid(linear[H](x))
+  state S[H, K, V]
+  S = a * S[t-1] + k * v
+  return linear[H, V -> D](rmsnorm[V](q @ S) * silu(linear[H, V](x)))
+}
+"""
+"""What is compiled before there are jobs, and in the network of which task."""
+
+STEPS = 10
+"""Steps whose mean time is told, after those of the profile."""
 
 BACKWARD = 3.0
 """FLOPs of a training step over those of its forward pass."""
 
 SPARE = 5.0
 """Seconds before a child is killed at which its training ends by itself."""
+
+
+def before_forks() -> None:
+    """Reads what every job would read for itself: primitives, the prelude, tables, kernels. A
+    network is compiled for that, to a text that nothing executes: no tensor is made.
+    """
+    for function in subject(Run(USUAL, "usual", NETWORK)).built.functions:
+        emit(function)
 
 
 def check(jobs: Sequence[Job], context: Context) -> Sequence[Outcome]:
@@ -48,6 +74,11 @@ def train(jobs: Sequence[Job], context: Context) -> Sequence[Outcome]:
 def audit(jobs: Sequence[Job], context: Context) -> Sequence[Outcome]:
     """Findings of an audit, each with whether it is well."""
     return [_audited(job, context) for job in jobs]
+
+
+def step(jobs: Sequence[Job], context: Context) -> Sequence[Outcome]:
+    """CPU milliseconds of a training step, and the share of them that is matrix products."""
+    return [_stepped(run_of(job, context)) for job in jobs]
 
 
 def run_of(job: Job, context: Context) -> Run:
@@ -109,6 +140,20 @@ def lawful(model: torch.nn.Module, ids: torch.Tensor) -> None:
         first = report.failures[0]
         said = first.detail if first.witness is None else first.witness.text
         raise _Unlawful(f"{first.law}: {said}")
+
+
+def _stepped(run: Run) -> Outcome:
+    try:
+        common = subject(run)
+    except Refused as refused:
+        return failed(_known(refused.reason), str(refused))
+    learner = common.learner([run], common.tokens <= TOGETHER)
+    share = matmul_share(learner)
+    began = time.process_time()
+    for number in range(STEPS):
+        learner.step(number)
+    used = time.process_time() - began
+    return done({"milliseconds": 1000 * used / STEPS, "matmul_share": share}, seconds=used)
 
 
 def _outcome(run: Run, result: Result) -> Outcome:

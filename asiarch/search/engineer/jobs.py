@@ -1,7 +1,8 @@
 """Jobs of the engineer: what decides a measurement, as pure data.
 
-Kinds: `check` (tier T0b), `train` (one run), `audit` (is a good result an artefact?). Their
-handlers are in `handlers`; `KINDS` is what an executor needs to run them.
+Kinds: `check` (tier T0b), `train` (one run), `audit` (is a good result an artefact?), `step` (how
+long a step takes here; in no store). Their handlers are in `handlers`; `KINDS` is what an executor
+needs to run them.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ KINDS = {
     "check": Kind(f"{HANDLERS}:check", Limits(seconds=120.0)),
     "train": Kind(f"{HANDLERS}:train", Limits(seconds=900.0)),
     "audit": Kind(f"{HANDLERS}:audit", Limits(seconds=900.0)),
+    "step": Kind(f"{HANDLERS}:step", Limits(seconds=120.0)),
 }
 
 
@@ -77,3 +79,8 @@ def audit_job(
     spec = setting.spec(design, task)
     spec["network"] = spec.pop("task")
     return Job("audit", {**spec, "seed": seed, "learning_rate": rate}, cost=cost)
+
+
+def step_job(design: Design, task: str, setting: Setting) -> Job:
+    """What a training step takes on this machine: a figure of it, not a measurement of a design."""
+    return Job("step", setting.spec(design, task), cost=3.0)

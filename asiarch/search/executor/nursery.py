@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from resource import struct_rusage
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from asiarch.search.executor.child import run_child
@@ -225,7 +225,8 @@ def _ring(number: int, frame: FrameType | None) -> None:
 
 def main(preload: Sequence[str], folder: str) -> None:
     """Imports modules and handlers (`module:function`; one that is not there ends it before any job
-    is spoilt), then works for the process at the other end of stdin and stdout.
+    is spoilt), then works for the process at the other end of stdin and stdout. What a module's
+    `before_forks()` reads or makes, all children find; it must start no thread.
 
     At the end it removes `folder`: a worker that was killed cannot.
     """
@@ -234,13 +235,18 @@ def main(preload: Sequence[str], folder: str) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
+    modules: dict[str, ModuleType] = {}
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     for name in preload:
         if ":" in name:
             find_handler(name)
-        else:
-            importlib.import_module(name)
+        module = importlib.import_module(name.partition(":")[0])
+        modules[module.__name__] = module
+    for module in modules.values():
+        before_forks = getattr(module, "before_forks", None)
+        if before_forks is not None:
+            before_forks()
     gc.collect()
     # Pages that the collector does not touch stay shared with the children.
     gc.freeze()

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asiarch import __version__
-from asiarch.search.engineer import KINDS
-from asiarch.search.executor import Kind, LocalProcesses
+from asiarch.search.engineer import KINDS, Setting, step_job
+from asiarch.search.executor import Batch, Kind, LocalProcesses
+from asiarch.search.job import blob_name
 from asiarch.search.lab import WALL, StoreLab
+from asiarch.search.loop.panel import panel
 from asiarch.search.loop.record import StoreRecord, machine
 from asiarch.search.loop.result import Found, Settings
 from asiarch.search.loop.search import Search
 from asiarch.search.loop.watch import Watch
+from asiarch.search.researcher import Workshop
 from asiarch.search.store import Store
 
 
@@ -35,6 +38,18 @@ class Spent:
     def share(self) -> float:
         """Bookkeeping over what the jobs used."""
         return self.bookkeeping / self.jobs if self.jobs else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """CPU milliseconds of a training step of a design on a task, and the share of its operators'
+    time that is matrix products: a lower bound, as a profiler lengthens what is small.
+    """
+
+    design: str
+    task: str
+    milliseconds: float
+    share: float
 
 
 @dataclass(slots=True)
@@ -64,6 +79,31 @@ class Session:
             for resource in ("cpu_seconds", "flops", "candidates")
         )
         return Spent(jobs, time.process_time() - self.began, flops, candidates)
+
+    def step(self) -> Step | None:
+        """Measures a step of the panel's last member on the first task, in some seconds that no
+        budget knows of; None where that cannot be had.
+        """
+        protocol, executor = self.settings.protocol, self.lab.executor
+        if "step" not in executor.kinds:
+            return None
+        (design,) = panel(protocol.panel[-1:], Workshop())
+        task = protocol.tiers[0].tasks[0]
+        job = step_job(design, task, Setting(host=protocol.host))
+        text = design.text.encode()
+        handle = executor.submit(Batch((job,), {blob_name(text): text}))
+        until = time.monotonic() + KINDS["step"].limits.seconds
+        while time.monotonic() < until:
+            report = executor.poll(0.2).get(handle)
+            if report is not None:
+                values = report.outcomes[0].values
+                figures = values.get("milliseconds"), values.get("matmul_share")
+                match figures:
+                    case float(milliseconds), float(share):
+                        return Step(design.name, task, milliseconds, share)
+                    case _:
+                        return None
+        return None
 
 
 @contextmanager

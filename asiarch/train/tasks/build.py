@@ -105,5 +105,9 @@ def _replicas(function: Function, seeds: Sequence[int]) -> tuple[nn.Module, dict
 
 
 def _empty(function: Function) -> nn.Module:
-    emitted = emit(function)
-    return interface.load_source(emitted.source, emitted.entry)
+    """A module of it. Runs of a group are of one text, which is made once."""
+    if "module" not in function.memo:
+        emitted = emit(function)
+        found = interface.namespace(emitted.source, emitted.entry)
+        function.memo["module"] = found[emitted.entry]
+    return function.memo["module"]()

@@ -31,6 +31,7 @@ class Learner:
         self.task, self.runs, self.rows = task, runs, rows
         seeds = [run.seed for run in runs]
         self.predictor: Predictor = built.replicas(seeds) if together else built.predictor(seeds[0])
+        self.parts = tuple(self.predictor.modules())
         self.together = together
         rates = [run.learning_rate for run in runs]
         self.adam = Adam(list(_placed(self.predictor)), rates, steps)
@@ -43,10 +44,10 @@ class Learner:
     def step(self, step: int) -> list[float]:
         """One update of every run that lives; the losses before it."""
         _seeded(self.runs[0].seed, step)
-        trainer.tell_step(self.predictor, step)
+        trainer.tell_step(self.parts, step)
         batches = self._batches(step)
         losses = self._losses(*self._tensors(batches))
-        self.adam.step(losses, trainer.auxiliary_loss(self.predictor))
+        self.adam.step(losses, trainer.auxiliary_loss(self.parts))
         return [float(loss) for loss in losses.detach()]
 
     def tests(self) -> list[dict[str, tuple[float, float]]]:
@@ -121,6 +122,8 @@ def _placed(predictor: Predictor) -> Iterator[Placed]:
 
 
 def _seeded(seed: int, step: int) -> None:
-    """Dropout draws from the global generator: keyed like the batch."""
+    """Dropout draws from the global generator of the CPU: keyed like the batch. `torch.manual_seed`
+    would keep a call for every accelerator that is not there, with its traceback, at every step.
+    """
     key = hashlib.blake2b(f"step {seed} {step}".encode(), digest_size=8).digest()
-    torch.manual_seed(int.from_bytes(key, "little") >> 1)
+    torch.default_generator.manual_seed(int.from_bytes(key, "little") >> 1)

@@ -37,6 +37,18 @@ def designs(jobs: Sequence[Job], context: Context) -> list[Outcome]:
     return [failed("nan", "at step 3", seconds=1.0) for _ in jobs]
 
 
+PREPARED: list[int] = []
+"""Processes that made ready for others."""
+
+
+def before_forks() -> None:
+    PREPARED.append(os.getpid())
+
+
+def prepared(jobs: Sequence[Job], context: Context) -> list[Outcome]:
+    return [done({"made": len(PREPARED), "here": os.getpid() in PREPARED}) for _ in jobs]
+
+
 def environment(jobs: Sequence[Job], context: Context) -> list[Outcome]:
     names = ("OMP_NUM_THREADS", "PYTHONHASHSEED")
     values = {name: os.environ.get(name) for name in names}

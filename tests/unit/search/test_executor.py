@@ -103,6 +103,10 @@ def test_what_is_preloaded_is_there_and_threads_are_few(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_made_before_the_forks_is_there_once(tmp_path: Path) -> None:
+    assert one(tmp_path, "prepared", {}).values == {"made": 1, "here": False}
+
+
 def test_a_module_that_cannot_be_preloaded_is_said(tmp_path: Path) -> None:
     said = r"(?s)did not start.*No module named 'no_such_module'"
     with working(tmp_path, "trivial", preload=("no_such_module",)) as (store, worker):
