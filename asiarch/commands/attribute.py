@@ -93,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(str(error), PROGRAM) from None
     found, people = _attributed(arguments, protocol, entrants, plans, seeds)
     _show(arguments, found, people)
+    tell(f"kept in {arguments.store}: `asiarch report {arguments.store}` shows it")
     return 0
 
 

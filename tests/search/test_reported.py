@@ -152,7 +152,9 @@ def test_what_is_kept_is_what_was_found_and_is_kept_once(folder: Path, tmp_path:
         found = replace(known.found, reasons={"winner": "said otherwise"})
         kept.keep(store, run, found, protocol)
         assert count() == 2
-        assert attributions(store)[0].found.reasons == found.reasons
+        (latest,) = attributions(store)
+        assert latest.found.reasons == found.reasons
+        assert (latest.protocol, latest.steps) == (known.protocol, 0)
         # Of another form: left alone.
         store.events.add(kept.ATTRIBUTED, "other", {"form": 0}, run=run)
         assert len(attributions(store)) == 1

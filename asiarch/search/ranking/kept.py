@@ -33,6 +33,7 @@ def keep(store: Store, run: str, found: Attributed, protocol: Protocol) -> None:
     tier = protocol.tiers[0]
     data = {
         "form": FORM, "protocol": protocol.name, "tasks": list(tier.tasks), "seeds": tier.seeds[-1],
+        "steps": tier.steps,
         "winner": {"id": found.winner.id, "name": found.winner.name, "text": found.winner.text,
                    "op": found.winner.op, "sizes": [list(s) for s in found.winner.sizes]},
         "removed": [_written(asdict(r)) for r in found.findings.removed],
@@ -49,12 +50,13 @@ def keep(store: Store, run: str, found: Attributed, protocol: Protocol) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An attribution with what it was measured by."""
+    """An attribution with what it was measured by; `steps`: 0 for what the tasks say."""
 
     found: Attributed
     protocol: str
     tasks: tuple[str, ...]
     seeds: int
+    steps: int = 0
 
 
 def attributions(store: Store) -> list[Kept]:
@@ -79,7 +81,7 @@ def _read(data: Mapping[str, Any]) -> Kept:
         {c: tuple(names) for c, names in data["motifs"].items()},
         data["titles"],
     )
-    return Kept(found, data["protocol"], tuple(data["tasks"]), data["seeds"])
+    return Kept(found, data["protocol"], tuple(data["tasks"]), data["seeds"], data["steps"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def _notes(own: Sequence[Kept], named: Mapping[str, str]) -> Iterator[str]:
         name = named[k.found.winner.id]
         yield (
             f"{name} was retrained without each component on {k.seeds} seeds of "
-            f"{', '.join(k.tasks)}."
+            f"{', '.join(k.tasks)}{f', for {k.steps} steps' if k.steps else ''}."
         )
         for label, why in k.found.reasons.items():
             yield f"{name}: {label} did not train ({why}), so there is no number for it."

@@ -11,7 +11,7 @@ from asiarch.search.report.data import CONFIRMATION, Asked, Candidate, Edit, Eff
 from asiarch.search.report.figures import training_curves
 from asiarch.search.report.outcome import outcome, reason
 from asiarch.search.report.program import difference, highlighted
-from asiarch.search.report.text import anchor, clean, effect, escape, interval, number
+from asiarch.search.report.text import MISSING, anchor, clean, effect, escape, interval, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,29 +130,36 @@ def _ledger(c: Candidate) -> str:
 
 
 HEADS = ("task", "seeds", "effect", "shrunk", "Holm's p", "P(solved)", "learning rate")
+SHRUNK = HEADS.index("shrunk")
 
 
 def _effects(c: Candidate, asked: Asked) -> str:
     if not c.effects:
         return ""
-    heads = "".join(f'<th scope="col">{escape(h)}</th>' for h in HEADS)
+    rows = [_effect(e) for e in c.effects]
+    # Who shrinks effects over all tasks has none of one task.
+    kept = [i for i in range(len(HEADS)) if i != SHRUNK or any(r[i] != MISSING for r in rows)]
+    heads = "".join(f'<th scope="col">{escape(HEADS[i])}</th>' for i in kept)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        f"{''.join(f'<td>{escape(row[i])}</td>' for i in kept[1:])}</tr>"
+        for row in rows
+    )
     caption = escape(f"Effects, {asked.task_unit} better than the baseline")
     return (
         f'<div class="wide"><table><caption>{caption}</caption>'
-        f"<thead><tr>{heads}</tr></thead>"
-        f"<tbody>{''.join(map(_effect, c.effects))}</tbody></table></div>"
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _effect(e: Effect) -> str:
+def _effect(e: Effect) -> tuple[str, ...]:
+    """Its cells, in the order of `HEADS`."""
     stage = "fresh" if e.stage == CONFIRMATION else "selection"
     rate = number(e.learning_rate) + (", edge" if e.edge else "")
-    cells = (
-        f"{e.seeds} {stage}", interval(e.estimate), effect(e.shrunk), number(e.p),
+    return (
+        e.task, f"{e.seeds} {stage}", interval(e.estimate), effect(e.shrunk), number(e.p),
         interval(e.solved, sign=False), rate,
     )  # fmt: skip
-    row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr><th scope="row">{escape(e.task)}</th>{row}</tr>'
 
 
 def _picture(c: Candidate) -> str:

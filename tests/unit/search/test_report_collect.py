@@ -343,6 +343,10 @@ def test_few_kinds_of_edits_are_asked_about_on_the_way_to_each_lineage_s_best(
         ]  # fmt: skip
         assert way[kind] == pytest.approx(wanted)
     assert [c.id for c in gains.winners(collected.candidates)] == ["new0"]
+    # Neither the panel nor the null arm won anything, however good they look.
+    lucky = [replace(c, overall=d.Estimate(99.0)) if c.panel else c for c in rows.values()]
+    lucky = [replace(c, arm=d.NULL) if c.id == "new0" else c for c in lucky]
+    assert [c.id for c in gains.winners(lucky)] == ["new4"]
     assert "1 kind of edit" in collected.pareto_question
 
 
