@@ -193,7 +193,8 @@ def _show(arguments: argparse.Namespace, found: list[Attributed], people: list[E
         return
     for a in found:
         print_table(f"{a.winner.name}: lost without it, in sds", table.removed(a))
-        print_table(f"{a.winner.name}: gained by others with it, in sds", table.moved(a))
+        if len(moved := table.moved(a)) > 1:
+            print_table(f"{a.winner.name}: gained by others with it, in sds", moved)
         for line in table.failures(a):
             print(f"  {line}")
     print_table("all evidence, causal before model before lift", table.evidence(rows))

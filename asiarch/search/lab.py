@@ -19,6 +19,8 @@ from asiarch.search.store import BudgetExhausted, Store
 POLL = 0.25
 """Seconds between looks at what others have done; what ends here is seen at once."""
 WALL = "wall_seconds"
+SETTLE = 30.0
+"""Seconds of wall time, at most, that a `kill -9` leaves uncounted."""
 
 
 class OutOfBudget(RuntimeError):
@@ -198,6 +200,8 @@ class StoreLab:
     def _until_done(self, worker: Worker, missing: dict[str, None], total: int) -> None:
         try:
             while missing:
+                if self._clock() - self._settled >= SETTLE:
+                    self.settle()
                 if self.left == 0.0:
                     raise OutOfBudget("the time is used up; what was running is queued again")
                 worker.step()

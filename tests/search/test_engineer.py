@@ -143,7 +143,7 @@ def test_further_seeds_of_a_parent_cost_only_the_new_ones() -> None:
     lucky = design("lucky", "lucky")
     (raced,) = race(made, yardstick, [lucky], TINY.tiers[0])
     before = lab.ran
-    effect, error = further(made, yardstick, lucky, TINY.tiers[0], 10)
+    effect, error, _ = further(made, yardstick, lucky, TINY.tiers[0], 10)
     seeds = 10 - raced.n
     assert lab.ran - before == len(TASKS) * (seeds + 2)  # the bar has eight
     assert error < raced.error

@@ -90,7 +90,7 @@ def test_a_promoted_parent_that_fails_on_a_further_seed_is_not_on_the_shortlist(
     def dies(job: Job) -> Outcome:
         own = job.spec["program"] == blob_name(member.design.text.encode())
         if own and job.spec.get("seed") == last:
-            return failed("nan", "planted")
+            return failed("oom", "planted")
         return World(quality=better)(job)
 
     memory = Memory()
@@ -99,12 +99,40 @@ def test_a_promoted_parent_that_fails_on_a_further_seed_is_not_on_the_shortlist(
     made = search.result()
     assert made.history is not None
     assert used not in made.history.members
+    assert next(r.reason for r in made.history.failed if r.design.id == used) == "oom"
     assert memory.shortlist
     assert used not in memory.shortlist
     frozen = Memory(shortlist=[used])
     assert [v.design.id for v in Search(settings, FakeLab(dies), frozen).result().verdicts] == [
         used
     ]
+
+
+def test_a_parent_stays_where_the_bar_fails_on_a_further_seed() -> None:
+    short = TINY.named("short", tiers=(Tier("T1", TINY.tiers[0].tasks, (2,), 0.1),))
+    whole, _, lab = found(World(quality=better), "hillclimb", 12, protocol=short)
+    assert whole.history is not None
+    bar = whole.history.members[whole.history.bar].design
+    late = {
+        r.job.spec["seed"]
+        for r in lab.asked
+        if r.candidate == bar.id and r.role == "train" and r.k >= 2
+    }
+    parents = [m for m in whole.history.found() if m.n > m.first]
+    assert parents
+    assert late
+
+    def dies(job: Job) -> Outcome:
+        if job.spec["program"] == blob_name(bar.text.encode()) and job.spec.get("seed") in late:
+            return failed("nan", "planted")
+        return World(quality=better)(job)
+
+    made = Search(
+        Settings(short, ARMS["hillclimb"], 0, "run", 12), FakeLab(dies), Memory()
+    ).result()
+    assert made.history is not None
+    assert {m.design.id for m in parents[:1]} <= set(made.history.members)
+    assert not made.history.failed
 
 
 def test_a_claim_on_a_task_that_no_panel_is_measured_on_is_refused_at_once() -> None:

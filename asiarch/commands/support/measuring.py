@@ -184,6 +184,9 @@ def laboratory(
             heard = Heard(lab)
             engineer = Engineer(heard, protocol, arguments.seed, SEEDS, costs=costs(lab.store))
             yield engineer, heard, lab
+    except KeyboardInterrupt:
+        tell("\nstopped, nothing is lost: the same command goes on")
+        raise
     except (StoreError, MissingLibrary, LabError, OutOfBudget, ExecutorError, ValueError) as error:
         raise CommandError(str(error), PROGRAM) from None
 

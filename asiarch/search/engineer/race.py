@@ -14,7 +14,7 @@ import numpy as np
 
 from asiarch.search.engineer.design import Design
 from asiarch.search.engineer.engineer import Engineer
-from asiarch.search.engineer.scores import Array, Scores
+from asiarch.search.engineer.scores import Array, Score, Scores
 from asiarch.search.engineer.yardstick import Yardstick
 from asiarch.search.lab import OutOfBudget
 from asiarch.search.protocol import Tier
@@ -121,13 +121,16 @@ def _measured(
 
 def further(
     engineer: Engineer, yardstick: Yardstick, design: Design, tier: Tier, seeds: int
-) -> tuple[float, float]:
-    """The effect of a design that has become a parent over more seeds, and its error."""
+) -> tuple[float, float, Score | None]:
+    """The effect of a design that has become a parent over more seeds, its error, and the run of
+    it that failed; without one an effect of nan is the bar's failure.
+    """
     scores = engineer.scores(
         [yardstick.bar, design], tier.tasks, range(seeds), tier=tier.name, steps=tier.steps
     )
     effect = float(np.mean(yardstick.effects(scores, [design.id])))
-    return effect, float(yardstick.spread.error(seeds))
+    lost = scores.failure(design.id, tier.tasks)
+    return effect, float(yardstick.spread.error(seeds)), lost
 
 
 def posteriors(

@@ -263,14 +263,16 @@ class Search:
             return
         due = min(seeds_due(history.uses[id], member.first), MOST_SEEDS)
         if due > member.n:
-            effect, error = further(self.engineer, yardstick, member.design, self.tier, due)
+            effect, error, lost = further(self.engineer, yardstick, member.design, self.tier, due)
             if effect == effect:
                 history.members[id] = member.with_seeds(effect, error, due)
-            else:
+            elif lost is not None:
                 # It fails on a seed: it has no effect any more, no children, and no claim.
                 del history.members[id]
                 self.found.promoted = [r for r in self.found.promoted if r.design.id != id]
-                history.failed.append(Raced(member.design, "failed", due, reason="nan"))
+                history.failed.append(
+                    Raced(member.design, "failed", due, reason=lost.reason, said=lost.said)
+                )
 
     def _pay(
         self, fresh: Sequence[Fresh], raced: Sequence[Raced], history: History,
