@@ -351,3 +351,34 @@ def test_a_scale_runs_from_start_to_end() -> None:
 def test_pictures_of_the_documents_are_those_of_the_command(name: str) -> None:
     kept = (Path(__file__).parents[2] / "docs" / "search" / f"{name}.svg").read_text("utf-8")
     assert kept == next(f.svg() for f in pictures(MADE) if f.name == name)
+
+
+def test_a_wide_interval_does_not_flatten_the_others() -> None:
+    def marks(*intervals: tuple[float, float, float]) -> list[float]:
+        rows = [d.Component(f"c{i}", d.Estimate(*e)) for i, e in enumerate(sorted(intervals)[::-1])]
+        circles = re.findall(
+            r'<path class="[fo] k0" d="M([\d.]+) ', figures.attribution(rows).svg()
+        )
+        return [float(x) for x in circles]
+
+    alone = marks((1.0, 0.5, 1.5), (2.0, 1.5, 2.5))
+    # planted: one that was hardly measured
+    beside = marks((1.0, 0.5, 1.5), (2.0, 1.5, 2.5), (1.5, -1000.0, 1000.0))
+    assert alone[0] - alone[1] > 20
+    assert beside[0] - beside[2] > 20
+    tip = interval(d.Estimate(1.5, -1000.0, 1000.0))
+    assert tip in figures.attribution([d.Component("c", d.Estimate(1.5, -1000.0, 1000.0))]).svg()
+
+
+def test_components_stand_under_their_winner_and_what_is_hidden_is_counted() -> None:
+    rows = [
+        d.Component(f"part {i}", d.Estimate(v, v - 1, v + 1), winner=winner)
+        for winner in ("first", "second")
+        for i, v in enumerate((5.0, -4.0, 3.0, 0.1, 0.2, 0.3, 0.4, 0.5))
+    ]
+    text = figures.attribution(rows, most=12).svg()
+    assert text.count(">first</text>") == text.count(">second</text>") == 1
+    assert text.count("and 2 that do less") == 2
+    # What harms does much too.
+    assert text.count(">part 1</text>") == 2
+    assert ">part 3</text>" not in text

@@ -8,7 +8,7 @@ import pytest
 from asiarch.search.analyst.attribution import Evidence, ordered, removals, transfer
 from asiarch.search.analyst.effects import EditEffect, table
 from asiarch.search.analyst.model import importances, mixed
-from asiarch.search.analyst.pareto import concentration
+from asiarch.search.analyst.pareto import concentration, sentence
 from asiarch.search.analyst.provenance import PAPER, Edit, classes, shares
 
 
@@ -196,3 +196,12 @@ def test_what_was_retrained_comes_before_what_was_counted() -> None:
     assert [name for name, _ in found] == ["gate", "conv"]
     assert [e.level for e in found[0][1]] == ["causal", "lift"]
     assert [e.level for e in found[1][1]] == ["model", "lift"]
+
+
+def test_losses_without_a_gain_have_no_share_and_no_warning() -> None:
+    found = concentration(-np.ones((6, 4, 4)), np.random.default_rng(0))
+    assert not np.isfinite(found.share.value)
+    assert found.answer == "open"
+    assert sentence(found) == (
+        "Taken out one by one, components bring no gain in all that could be shared out."
+    )
