@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from asiarch.cli import main, names
 from asiarch.search.executor import Batch, Report
+from asiarch.search.job import Job, Outcome
 from asiarch.search.store import Store
 from tests.search.fake import World
 from tests.unit.search.support import problems
@@ -96,6 +99,7 @@ def test_an_interrupted_rank_goes_on_and_trains_nothing_twice(
     Path("mine.asi").write_text(OWN)
     monkeypatch.setattr(InProcess, "most", 5)
     assert main(RANK) == 130
+    assert "nothing is lost: the same command goes on" in capsys.readouterr().err
     monkeypatch.setattr(InProcess, "most", None)
     before = InProcess.ran
     assert main(RANK) == 0
@@ -221,6 +225,25 @@ def test_what_is_measured_once_under_another_name_is_said(
     Path("mine.asi").write_text(OWN + OWN.replace("mine", "twin"))
     assert main(RANK_ONE) == 0
     assert "`twin` is the same operator as `mine`" in capsys.readouterr().err
+
+
+def test_the_end_that_a_machine_asks_for_is_that_of_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mine.asi").write_text(OWN)
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminated(job: Job) -> Outcome:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return World()(job)
+
+    monkeypatch.setattr(InProcess, "world", terminated)
+    assert main(RANK_ONE) == 130
+    assert "nothing is lost" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert problems(Path("runs/rank.db")) == []
+    with Store("runs/rank.db") as store:
+        assert store.db.rows("SELECT count(*) FROM leases") == [(0,)]
 
 
 def test_names_that_two_operators_have_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -175,6 +176,8 @@ def laboratory(
             f"measuring needs {error.name}: pip install 'asiarch[torch,search]'"
         ) from None
     check_measuring(arguments)
+    # As Ctrl-C: what runs goes back to the queue.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         library("scipy.special")  # before anything is trained
         with opened(
@@ -189,6 +192,8 @@ def laboratory(
         raise
     except (StoreError, MissingLibrary, LabError, OutOfBudget, ExecutorError, ValueError) as error:
         raise CommandError(str(error), PROGRAM) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Seen:
