@@ -348,6 +348,8 @@ def test_few_kinds_of_edits_are_asked_about_on_the_way_to_each_lineage_s_best(
     lucky = [replace(c, arm=d.NULL) if c.id == "new0" else c for c in lucky]
     assert [c.id for c in gains.winners(lucky)] == ["new4"]
     assert "1 kind of edit" in collected.pareto_question
+    bare = [replace(c, edits=()) for c in rows.values()]
+    assert gains.edit_question(bare, effects) == ""
 
 
 def test_edits_of_many_lineages_answer_the_question_of_few_kinds() -> None:

@@ -19,9 +19,11 @@ NONE = "No lineage's best was reached by edits whose parent was measured on the 
 
 
 def edit_question(candidates: Sequence[d.Candidate], effects: Effects) -> str:
-    """One sentence. Each lineage's best that beats the baseline is a winner; an edit's gain is the
+    """One sentence; none where nothing was edited. Each lineage's best that beats the baseline is a winner; an edit's gain is the
     parent's loss less the child's on the seeds that both have, in sds, the mean over tasks.
     """
+    if not any(c.edits for c in candidates):
+        return ""
     ways = [way for c in winners(candidates) if (way := _way(c, candidates, effects))]
     kinds = sorted({k for way in ways for k in way})
     if not ways:
