@@ -193,6 +193,9 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, F
         settings = Settings(PROTOCOL, ARMS["full"], 3, RUN, 30, 1)
         with session(path, settings) as opened:
             found = opened.search()
+        # Another arm, which has the panel from the first one.
+        with session(path, Settings(PROTOCOL, ARMS["null"], 3, f"{RUN}-null", 2, 1)) as opened:
+            opened.search()
             yield path, found, collect(opened.store, RUN)
 
 
@@ -303,9 +306,18 @@ def test_costs(searched: tuple[Path, Found, ReportData], again: Recomputed) -> N
     for resource, amount in again.rows(sql, RUN):
         shown = float(data.asked.spent[resource].replace(",", ""))
         assert math.isclose(shown, amount, rel_tol=0.01, abs_tol=0.5)
-    (flops,) = again.rows("SELECT sum(flops) FROM outcomes")[0]
-    (arm,) = [a for a in data.discoveries if a.arm == "full"]
     assert data.compute_unit == "FLOPs"
-    assert math.isclose(arm.compute[-1], flops, rel_tol=1e-12)
+    # What a run uses is its compute, whoever trained it.
+    for name, run in (("full", RUN), ("null", f"{RUN}-null")):
+        sql = "SELECT sum(flops) FROM outcomes WHERE job IN (SELECT job FROM uses WHERE run = ?)"
+        ((flops,),) = again.rows(sql, run)
+        (arm,) = [a for a in data.discoveries if a.arm == name]
+        assert math.isclose(arm.compute[-1], flops, rel_tol=1e-12)
+    ((shared,),) = again.rows(
+        "SELECT count(*) FROM uses JOIN outcomes USING (job) JOIN jobs ON key = job"
+        " WHERE uses.run != jobs.run AND flops > 0"
+    )
+    assert shared > 0
+    (arm,) = [a for a in data.discoveries if a.arm == "full"]
     claimed = sum(1 for stands, *_ in again.confirmations().values() if stands)
     assert arm.count[-1] == claimed

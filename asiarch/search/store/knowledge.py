@@ -230,6 +230,11 @@ class Knowledge:
                     (run, candidate, job.key, role, tier, k, self.events.clock()),
                 )
 
+    def used(self, run: str) -> dict[str, float]:
+        """The jobs that a run has asked for a candidate, whoever ran them, and when first."""
+        sql = "SELECT job, min(at) FROM uses WHERE run = ? GROUP BY job ORDER BY 2, 1"
+        return dict(self.db.rows(sql, (run,)))
+
     def measurements(self, run: str, candidate: str | None = None) -> list[Measurement]:
         """What was or will be measured in a run (of a candidate), in a fixed order."""
         rows = self.db.rows(
