@@ -31,7 +31,7 @@ from asiarch.language.parser import parse
 from asiarch.language.pieces import Pieces
 from asiarch.search.checked import Checker, seldom_collected
 from asiarch.search.fingerprint import fingerprint
-from asiarch.search.identity import Identifier
+from asiarch.search.identity import Identifier, identify
 from asiarch.search.library import literature
 from asiarch.search.screen import Screen
 from benchmarks.proposals import measure
@@ -91,8 +91,10 @@ def main() -> None:
     handed, _ = timed(lambda c: again.judge(*c), texts[-200:])
     full, _ = timed(lambda c: check(c[0]), texts[:100])
     stages = _stages(texts[:200])
+    fresh = [v for v in verdicts if v.status == "new"]
     good = [c for c, v in zip(texts, verdicts, strict=True) if v.status == "new"]
     behaviour, prints = timed(lambda c: fingerprint(*c), good[: options.fingerprints])
+    others = sum(_alone(*c) != v.digest for c, v in zip(good, fresh, strict=True))
     alike = sum(any(a.alike(b) for b in prints[:i]) for i, a in enumerate(prints))
 
     lines = [sum(t.count("\n") for t, _ in texts) / len(texts)]
@@ -103,6 +105,7 @@ def main() -> None:
     for name, cost in stages.items():
         print(f"  {name:18} {cost:.2f} ms")
     print(f"fingerprint          {behaviour:.2f} ms on demand; {alike} of {len(prints)} alike")
+    print(f"another identity     {others} of {len(good)} by themselves than after others")
     counts = Counter(v.reason or v.status for v in verdicts)
     print("verdicts             " + ", ".join(f"{n} {k}" for k, n in counts.most_common()))
     if options.json:
@@ -116,6 +119,11 @@ def main() -> None:
         }
         with options.json.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+
+
+def _alone(text: str, op: str) -> str:
+    """The identity of a candidate before which no other was seen."""
+    return identify(Checker().check(text).functions[op]).digest
 
 
 def _stages(texts: Sequence[Candidate]) -> dict[str, float]:
