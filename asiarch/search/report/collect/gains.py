@@ -19,8 +19,9 @@ NONE = "No lineage's best was reached by edits whose parent was measured on the 
 
 
 def edit_question(candidates: Sequence[d.Candidate], effects: Effects) -> str:
-    """One sentence; none where nothing was edited. Each lineage's best that beats the baseline is a winner; an edit's gain is the
-    parent's loss less the child's on the seeds that both have, in sds, the mean over tasks.
+    """One sentence; none where nothing was edited. Each lineage's best that beats the baseline is a
+    winner; an edit's gain is the parent's loss less the child's on the seeds that both have, in
+    sds, the mean over tasks.
     """
     if not any(c.edits for c in candidates):
         return ""
