@@ -37,8 +37,6 @@ class World:
     def __call__(self, job: Job) -> Outcome:
         spec = job.spec
         op, program = str(spec["op"]), str(spec["program"])
-        if job.kind == "step":
-            return failed("infra", "nothing is computed here")
         if job.kind == "audit":
             return done({"laws": {"ok": True, "said": ""}}, seconds=1.0)
         if job.kind == "step":
