@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 from importlib import resources
+from operator import itemgetter
 from pathlib import Path
 
 from asiarch.elaborate.builder import Builder
@@ -370,7 +371,7 @@ class Elaborator:
         """By the definition's place in memory: its syntax tree lives as long as this object."""
         sizes: tuple[object, ...] = ()
         if self.concrete or poly:
-            sizes = tuple(sorted((n, str(s)) for n, s in bound.sizes.items()))
+            sizes = tuple(sorted(bound.sizes.items(), key=itemgetter(0)))
         if not poly:
             return (id(named.syntax), sizes)
         seen = sorted({a for t in types for a in t.axes})

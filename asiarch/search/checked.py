@@ -19,7 +19,7 @@ from asiarch.language.pieces import Pieces
 FILE = "<candidate>"
 NOWHERE = Span(0, 0)
 KEPT = 256
-SELDOM = (50_000, 20, 100)
+SELDOM = (200_000, 50, 100)
 """Of new objects, and of searches of the young and of the middle-aged, before the next search."""
 SHARED = 512
 """Texts after which what the analyses hold of functions is dropped."""

@@ -266,6 +266,14 @@ def _equal(a: Program, mine: Identity, b: Program, its: Identity) -> None:
         np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
 
 
+def test_forms_that_are_shared_keep_first_values_apart() -> None:
+    """One identifier for two programs whose parameter has one path and starts otherwise."""
+    identifier, other = Identifier(), MIXER.replace("const(2)", "const(3)")
+    first, second, again = (identifier.of(function(t)).digest for t in (MIXER, other, MIXER))
+    assert first == again == digest(MIXER)
+    assert second == digest(other) != first
+
+
 TIED = """op swa_mixer[D, H = 2, K = D / H, W = 16](x: Seq[D]) -> Seq[D] where causal {
   q = x |> linear[H, K] |> rope[K]
   k = x |> linear[H, K] |> rope[K]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from asiarch.ir.function import Function
@@ -54,7 +55,7 @@ class Identifier:
         if len(self.forms.items) > MOST:
             self.forms, self.families = Forms(), {}
         known = closed(function, sizes or {})
-        family = (function.name, function.inputs, tuple(sorted(known.items(), key=str)))
+        family = (function.name, function.inputs, tuple(sorted(known.items(), key=itemgetter(0))))
         made = self.families.setdefault(family, Normaliser(self.forms))
         outputs, found = made.top(function, known)
         labels = Labels(made, outputs, found)

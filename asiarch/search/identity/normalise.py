@@ -41,7 +41,8 @@ class Found:
 @dataclass(slots=True)
 class Scope:
     """One inlined function: its axes in the names of the top, its sizes, its place. `results` and
-    `found` are of its calls and blocks, `params` by what a parameter's form depends on.
+    `found` are of its calls and blocks, `params` by what a parameter's form depends on; `sized` are
+    sizes with those of the scope put in.
     """
 
     axes: Mapping[str, str]
@@ -50,6 +51,7 @@ class Scope:
     values: dict[Node, Poly] = field(default_factory=dict[Node, Poly])
     results: dict[Node, list[Poly]] = field(default_factory=dict[Node, "list[Poly]"])
     found: dict[Node, Found] = field(default_factory=dict[Node, "Found"])
+    sized: dict[Size, Size] = field(default_factory=dict[Size, Size])
     params: dict[tuple[Node, Node, str], Poly] = field(
         default_factory=dict[tuple[Node, Node, str], "Poly"]
     )
@@ -72,7 +74,8 @@ class Normaliser:
         if scope is None or not self._agrees(function, scope):
             scope = self.scope = Scope({a: a for a in function.axes}, sizes, "")
         for axis, size in function.axes.items():
-            self.axes.setdefault(axis, size.substitute(sizes))
+            if axis not in self.axes:
+                self.axes[axis] = size.substitute(sizes)
         inputs = [
             self.forms.atom("input", attrs=(i,), axes=frozenset(leaf.type.axes),
                             stream=leaf.type.stream)
@@ -84,7 +87,7 @@ class Normaliser:
     def _agrees(self, function: Function, scope: Scope) -> bool:
         """Do parameters that share a path start alike, and axes that share a name have one size?"""
         for axis, size in function.axes.items():
-            if self.axes.get(axis, size.substitute(scope.sizes)) != size.substitute(scope.sizes):
+            if axis in self.axes and self.axes[axis] != self.size(size, scope):
                 return False
         known = scope.values
         return all(
@@ -151,7 +154,9 @@ class Normaliser:
         return delayed
 
     def size(self, size: Size, scope: Scope) -> Size:
-        return size.substitute(scope.sizes) if scope.sizes else size
+        if size not in scope.sized:
+            scope.sized[size] = size.substitute(scope.sizes)
+        return scope.sized[size]
 
     def count(self, size: Size) -> Poly:
         """A size as a polynomial over the names that have no number."""
