@@ -117,6 +117,7 @@ class Worker:
             kinds=tuple(self.executor.kinds),
             run=self._run,
             width=self._width,
+            among=self.executor.slots,
         )
         if lease is None:
             return False

@@ -9,6 +9,7 @@ is `failed` (`stuck` in the queue) until `retry`.
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -82,11 +83,14 @@ class Jobs:
         kinds: Sequence[str] | None = None,
         run: str | None = None,
         width: int = 64,
+        among: int = 1,
     ) -> Lease | None:
         """The next jobs: all that are ready of the first one's group, at most `width`; or none.
 
-        `kinds` and `run` narrow the choice. The lease ends after `seconds` without a heartbeat;
-        leases of others that have expired are taken from them first.
+        `among`: how many ask for jobs; towards the end of the queue a group is shared out, so that
+        none of them waits for another one's. `kinds` and `run` narrow the choice. The lease ends
+        after `seconds` without a heartbeat; leases of others that have expired are taken from them
+        first.
         """
         if not self.queue.worth_the_lock():
             return None
@@ -104,7 +108,8 @@ class Jobs:
             )
             if head is None:
                 return None
-            jobs = self.queue.members(head, now, width)
+            fair = self.queue.ready(now, kinds, run) / among
+            jobs = self.queue.members(head, now, min(width, max(1, math.ceil(fair))))
             lease = Lease(uuid.uuid4().hex, head[3], jobs, now + seconds)
             self.queue.take(lease, owner, now)
             return lease

@@ -52,6 +52,17 @@ class Queue:
             )
         )
 
+    def ready(self, now: float, kinds: Sequence[str] | None, run: str | None) -> int:
+        """How many jobs could be leased now."""
+        row = self.db.row(
+            "SELECT count(*) FROM queue JOIN jobs ON jobs.key = queue.job"
+            " WHERE state = 'queued' AND ready <= ?"
+            " AND (? IS NULL OR jobs.kind IN (SELECT value FROM json_each(?)))"
+            " AND (? IS NULL OR queue.run = ?)",
+            (now, *(2 * (listed(kinds),)), run, run),
+        )
+        return int(row[0]) if row else 0
+
     def members(self, head: Row, now: float, width: int) -> tuple[Job, ...]:
         """The jobs to lease with the head of the queue (key, group, alone, run, kind)."""
         key, group, alone, run, kind = head

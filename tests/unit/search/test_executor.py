@@ -216,7 +216,7 @@ def test_when_the_nursery_is_killed_its_children_die_and_the_work_goes_on(tmp_pa
     trace = tmp_path / "trace"
     with working(tmp_path, "trivial", attempts=3) as (store, worker):
         (key,) = store.jobs.submit("r", jobs(1, sleep=2.0, trace=str(trace)))
-        while not trace.exists():
+        while not trace.exists() or not trace.read_text().endswith("\n"):
             worker.step()
         (nursery,) = children(os.getpid())
         os.kill(nursery, signal.SIGKILL)

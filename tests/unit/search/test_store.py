@@ -519,6 +519,16 @@ def test_the_order_is_priority_then_age_and_choices_hold(store: Store) -> None:
     ]
 
 
+@pytest.mark.parametrize(("among", "taken"), [(1, [5]), (2, [3, 1, 1]), (8, [1, 1, 1, 1, 1])])
+def test_the_last_of_a_group_are_shared_out(store: Store, among: int, taken: list[int]) -> None:
+    """Nobody trains three runs one after the other while somebody else has none."""
+    store.jobs.submit("r", jobs(5, "g"))
+    found: list[int] = []
+    while lease := store.jobs.lease("w", among=among):
+        found.append(len(lease.jobs))
+    assert found == taken
+
+
 def test_failures_wait_longer_each_time(tmp_path: Path, clock: Clock) -> None:
     retries = Retries(attempts=5, wait=2.0, longest=5.0)
     with Store(tmp_path / "store.db", clock=clock, retries=retries) as store:

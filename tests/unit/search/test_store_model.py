@@ -93,9 +93,11 @@ class StoreMachine(RuleBasedStateMachine):
         assert new == [job.key for job in expected]
         self.asked |= {job.key: job for job in expected}
 
-    @rule(which=st.booleans(), width=st.sampled_from([1, 64]))
-    def lease(self, which: bool, width: int) -> None:
-        lease = self.stores[which].jobs.lease(f"w{which}", seconds=SECONDS, width=width)
+    @rule(which=st.booleans(), width=st.sampled_from([1, 64]), among=st.sampled_from([1, 2, 8]))
+    def lease(self, which: bool, width: int, among: int) -> None:
+        lease = self.stores[which].jobs.lease(
+            f"w{which}", seconds=SECONDS, width=width, among=among
+        )
         self._expire()
         if lease is None:
             return
