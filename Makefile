@@ -31,7 +31,7 @@ FUZZ := asiarch fuzz --seed $(FUZZ_SEED)000 $(if $(FUZZ_LEDGER),--ledger $(FUZZ_
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s'|'
 
-demo: env ## check three programs, show emitted code, train two models on real text
+demo: env ## check three programs, show emitted code, train two models on real text, search for a mechanism
 	@bash docs/demo/run $(BIN)
 
 test: env ## the whole test suite
