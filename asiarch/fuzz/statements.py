@@ -209,6 +209,8 @@ def _loss(d: Draw) -> None:
     if d.chance(0.15):  # the reference alone knows these
         forms = ["abs(fft[time]({0}))", "softmax[time]({0}) ^ 2", "topk[time, 2]({0})"]
     form = d.some(forms)
+    if "[t+" in form and x.text in [s.text for s in d.states]:
+        form = "{0} ^ 2"  # a state has no later value
     d.write(f"loss 0.1 * {form.format(x.text)}")
 
 

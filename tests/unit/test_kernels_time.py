@@ -211,7 +211,7 @@ FAULTS = {
     "the first tokens are kept": ("return self.x[:, self.rows.time :]",
                                   "return self.x[:, : self.count]"),
     "taps reversed": ("torch.addcmul(y, taps[i]", "torch.addcmul(y, taps[-i]"),
-    "a tap's gradient forgotten": ("d_x[:, part] += tap * d_y", "d_x[:, part] = tap * d_y"),
+    "a tap's gradient forgotten": ("d_x[:, part].addcmul_(tap, d_y)", "d_x[:, part] = tap * d_y"),
 }  # fmt: skip
 
 

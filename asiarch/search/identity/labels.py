@@ -23,6 +23,8 @@ ROUNDS = 3
 MASK = (1 << 61) - 1
 MODEL = "D"
 LEAVES = frozenset({"param", "state"})
+NAMED = LEAVES | {"name"}
+"""What looks alike by itself: told apart by what uses it."""
 
 
 @lru_cache(maxsize=4096)
@@ -43,6 +45,7 @@ class Note:
 
     sum: bool
     leaf: bool
+    named: bool
     symmetric: bool
     word: int
     kids: tuple[int, ...]
@@ -59,8 +62,8 @@ def _note(form: Form) -> Note:
         plain = hash(tuple(words)) if form.attrs else 0
         text = " ".join([repr(a) for a in form.attrs])
     kids = tuple(kids_of(form))
-    return Note(form.op == SUM, form.op in LEAVES, form.op in SYMMETRIC, _word(form.op), kids,
-                plain, text)  # fmt: skip
+    return Note(form.op == SUM, form.op in LEAVES, form.op in NAMED, form.op in SYMMETRIC,
+                _word(form.op), kids, plain, text)  # fmt: skip
 
 
 class Labels:
@@ -146,7 +149,7 @@ class Labels:
             own = 0
             if note.symmetric:
                 kids.sort()
-            elif note.leaf:
+            elif note.named:
                 own = context.get(n, 0)
             axes = sums.get(item.axes)
             if axes is None:

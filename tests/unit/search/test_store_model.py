@@ -314,7 +314,7 @@ def test_a_planted_fault_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(owner, method, fault)
     # The same draws each time, and no shrinking. What fails must be a claim of the model.
     settled = settings(
-        QUICK, max_examples=150, phases=[Phase.generate], database=None, derandomize=True
+        QUICK, max_examples=400, phases=[Phase.generate], database=None, derandomize=True
     )
     with pytest.raises(AssertionError):
         run_state_machine_as_test(StoreMachine, settings=settled)
