@@ -235,6 +235,17 @@ def kernels_of(found: Recurrence, chunk: int) -> list[Kernel]:
     ]
 
 
+def _firsts(steps: list[Kernel], found: Recurrence) -> list[Kernel]:
+    """The last state comes from the kernel that gives the update, where one does: that is always
+    needed, and another read may be needed by nobody.
+    """
+    updates = {s.update for s in found.states}
+    given = [s for s in steps if s.read is not None and s.read.node in updates]
+    if not given:
+        return steps
+    return [replace(s, first=s is given[0]) for s in steps]
+
+
 # -- order -----------------------------------------------------------------------------------------
 
 
@@ -252,7 +263,7 @@ class _Order:
         if found.kernel and self.loops:
             found = _with_reads(found)
         elif found.kernel:
-            steps = kernels_of(found, self.chunk or CHUNK)
+            steps = _firsts(kernels_of(found, self.chunk or CHUNK), found)
             for step in steps:
                 if step.read is not None:
                     self.provider[step.read.node] = step
