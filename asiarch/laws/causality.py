@@ -12,6 +12,7 @@ from torch import Tensor
 
 from asiarch.laws import culprit, embedded
 from asiarch.laws.form import Streams
+from asiarch.laws.overflow import swallowed
 from asiarch.laws.rounding import Wide, is_rounding, largest, lowest, magnitude
 from asiarch.laws.streams import MAGNITUDES, cuts
 from asiarch.laws.subject import Subject, double
@@ -30,8 +31,9 @@ def prefix(
     """Changing tokens >= p + ahead, to values of several magnitudes, leaves outputs < p
     bit-identical.
 
-    A magnitude at which the changed tokens' own outputs overflow is left out: a masked 0 * inf is
-    NaN in correct code too. wide: the module in float64; what differs by rounding alone then holds.
+    A magnitude at which the changed tokens overflow, in their own outputs or unseen on the way, is
+    left out: a masked 0 * inf is NaN in correct code too. wide: the module in float64; what
+    differs by rounding alone then holds.
     """
     time = streams[0].shape[1]
     places = cuts(time - ahead, chunk)
@@ -46,10 +48,12 @@ def prefix(
             after = subject.outputs(changed)
             if _overflowed(before, after):
                 continue
-            used.add(size)
             leak = _Leak(subject, streams, changed, p, before, after, wide, ahead)
             if leak.real:
+                if swallowed(subject, streams, changed):
+                    continue
                 return fails("prefix", _explain(leak, generator))
+            used.add(size)
             rounded = max(rounded, leak.gap)
     if not used:
         return not_applicable("prefix", "every replacement overflows")
@@ -159,7 +163,9 @@ def _explain(found: _Leak, generator: torch.Generator) -> Witness:
                 after = subject.outputs(one)
                 p = token - ahead
                 leak = _Leak(subject, streams, one, p, before, after, found.wide, ahead)
-                if leak.seen is not None and not _overflowed(before, after) and leak.real:
+                if leak.seen is None or _overflowed(before, after) or not leak.real:
+                    continue
+                if not swallowed(subject, streams, one):
                     names = subject.stream_names(len(streams))
                     named = f" of `{names[which[0]]}`" if len(which) < len(streams) else ""
                     named += f" to values of size {size:g}" if size > 1 else ""

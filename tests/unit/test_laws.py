@@ -24,6 +24,7 @@ from asiarch.laws import (
     memory,
     no_loop,
     parallel_equals_recurrent,
+    prefix,
     saved_bytes,
 )
 
@@ -336,6 +337,23 @@ def test_what_the_ring_cannot_read_is_not_passed() -> None:
 def test_leaks_of_large_values_alone_are_found_by_the_prefix_law() -> None:
     report = check(Layer(lambda x: x * (x.abs().amax(1, keepdim=True) < 50)), inputs(), chunk=16)
     assert failed(report) == {"prefix"}
+
+
+def swallowed(ahead: int) -> Callable[[Tensor], Tensor]:
+    """A masked product over all tokens, whose NaN the comparison makes 0."""
+
+    def forward(x: Tensor) -> Tensor:
+        mask = torch.ones(x.shape[1], x.shape[1]).triu(ahead).tril(ahead)
+        return (mask @ x.pow(20) <= 1).to(x.dtype)
+
+    return forward
+
+
+def test_an_overflow_that_a_comparison_swallows_is_no_leak_and_hides_none() -> None:
+    causal = law_on(prefix, Layer(swallowed(0)), torch.Generator())
+    assert causal.ok
+    assert "10000" not in causal.detail
+    assert law_on(prefix, Layer(swallowed(1)), torch.Generator()).status == "failed"
 
 
 def test_a_witness_is_one_that_can_be_repeated() -> None:
