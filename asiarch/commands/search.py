@@ -7,6 +7,7 @@ screens; claims exist under full. What the budget buys is printed before it is s
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import shlex
 import signal
@@ -54,11 +55,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def seconds(text: str) -> float:
-    """A duration such as 90, 90s, 15m, 1.5h."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip())
-    if found is None or found[2] not in UNITS or float(found[1]) <= 0:
-        raise argparse.ArgumentTypeError(f"a time is written as 90s, 15m or 3h, not {text!r}")
-    return float(found[1]) * UNITS[found[2]]
+    """A duration such as 90, 90s, 15m, 1.5h, 3h15m."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text)
+    total = sum(float(number) * UNITS.get(unit, math.nan) for number, unit in parts)
+    twice = len({unit for _, unit in parts}) < len(parts)
+    if twice or "".join(map("".join, parts)) != re.sub(r"\s", "", text) or not total > 0:
+        raise argparse.ArgumentTypeError(f"a time is written as 90s, 15m or 3h15m, not {text!r}")
+    return total
 
 
 @dataclass(slots=True)

@@ -144,13 +144,14 @@ def test_a_run_that_was_begun_otherwise_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("90", 90.0), ("90s", 90.0), ("15m", 900.0), ("1.5h", 5400.0)]
+    ("text", "value"),
+    [("90", 90.0), ("90s", 90.0), ("15m", 900.0), ("1.5h", 5400.0), ("3h 15m", 11700.0)],
 )
 def test_times(text: str, value: float) -> None:
     assert command.seconds(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "h", "0m", "-3h", "15 parsecs"])
+@pytest.mark.parametrize("text", ["", "h", "0m", "-3h", "15 parsecs", "3h3h", "3 15m!"])
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="a time is written as"):
         command.seconds(text)
