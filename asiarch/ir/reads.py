@@ -52,19 +52,41 @@ def _of_group(group: Group, order: list[Node], memo: dict[Node, P.Poly]) -> dict
     for state in group.states:
         values[state.update] = {Term(state.update, (), (), ()): Fraction(1)}
     ends = {*leaves, *(s.update for s in group.states)}
+    inner = _terms_of_update(group, ends, values)
     new: dict[Node, Node] = {}
     for node in order:
-        if node in leaves or not any(a in values for a in node.args):
+        given = rebuild(node, tuple(inner.get(a, a) for a in node.args))
+        if given is not node:
+            new[node] = given
+        if node in leaves or not any(a in values for a in given.args):
             continue
-        if not _plain(node, ends):
-            value = analysis.node(node, values)
-            form = _contraction(node, value) if value is not None else None
+        if not _plain(given, ends):
+            value = analysis.node(given, values)
+            form = _contraction(given, value) if value is not None else None
             if form is None:
                 values[node] = value  # not yet contracted: whoever uses it may be
                 continue
             if form is not node:
                 new[node] = form
     return new
+
+
+def _terms_of_update(
+    group: Group, ends: set[Node], values: dict[Node, Value | None]
+) -> dict[Node, Node]:
+    """What stands on the cycle and contracts the state, as a sum of plain reads, for whoever else
+    uses it: multiplied on, the query of a read would get the axes of what is made of the read.
+
+    They are taken out of `values`: what is made of them is no read.
+    """
+    inner: dict[Node, Node] = {}
+    for node in group.nodes:
+        value = values.get(node)
+        form = None if value is None or node in ends else _contraction(node, value)
+        if form is not None:
+            del values[node]
+            inner[node] = form
+    return inner
 
 
 def _composed(group: Group) -> bool:

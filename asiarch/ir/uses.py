@@ -50,13 +50,18 @@ def uses(
             continue
         for target in touched:
             whole = _whole(target, ends, leaves, values)
-            if whole is None:
+            terms = [whole] if whole is not None else _reads(target, inside, leaves, values)
+            if not terms:
                 return [], f"`{node.op}` reads a term of the update"
-            found[target] = whole
+            found |= {term.node: term for term in terms}
     for node in {*function.outputs, *function.losses} & inside:
-        if node not in ends:
+        if node in ends:
+            found[node] = Use(node, rules.number(1), (), node in leaves, node, ends[node])
+            continue
+        terms = _reads(node, inside, leaves, values)
+        if not terms:
             return [], "a term of the update is a result"
-        found[node] = Use(node, rules.number(1), (), node in leaves, node, ends[node])
+        found |= {term.node: term for term in terms}
     if any(s.update in inside for s in function.states if s.leaf not in leaves):
         return [], "another state starts from a term of the update"
     return list(found.values()), ""
@@ -88,6 +93,33 @@ def _whole(
     """The state itself, or a contraction with it that stands on its cycle."""
     if target in ends:
         return Use(target, rules.number(1), (), target in leaves, target, ends[target])
+    return _read(target, leaves, values)
+
+
+def _reads(
+    target: Node, inside: set[Node], leaves: dict[Node, int], values: dict[Node, Value | None]
+) -> list[Use]:
+    """The contractions of which something on the cycle is made, as `v - k @ S[t-1]` is, and with
+    what is outside of it; none where it takes more of the state than these.
+    """
+    found: list[Use] = []
+    waiting, seen = [target], set[Node]()
+    while waiting:
+        node = waiting.pop()
+        if node not in inside or node in seen:
+            continue
+        seen.add(node)
+        read = _read(node, leaves, values)
+        if read is not None:
+            found.append(read)
+        elif node in leaves:
+            return []
+        else:
+            waiting += node.args
+    return found
+
+
+def _read(target: Node, leaves: dict[Node, int], values: dict[Node, Value | None]) -> Use | None:
     value = values.get(target)
     if value is not None and len(value) == 1:
         ((term, coefficient),) = value.items()

@@ -174,6 +174,37 @@ op rates_core[G, H, K, V](
 }
 """
 
+PREDICTED = """
+op predicted_core[H, K, V](
+  k: Seq[H, K], v: Seq[H, V], a: Seq[H], b: Seq[H]
+) -> Seq[H, V] {
+  state S[H, K, V]
+  S = a * S[t-1] + b * k * (v - k @ (a * S[t-1]))
+  return linear[V -> V](k @ (a * S[t-1]))
+}
+"""
+
+SURPRISED = """
+op surprised_core[H, K, V](
+  k: Seq[H, K], v: Seq[H, V], a: Seq[H], b: Seq[H]
+) -> Seq[H, V], Seq[H, V] {
+  state S[H, K, V]
+  S = a * S[t-1] + b * k * (v - k @ S[t-1])
+  return linear[V -> V](v - k @ S[t-1]), v - k @ S[t-1]
+}
+"""
+
+PREDICTED_TWICE = """
+op predicted_twice_core[H, K, V](
+  k: Seq[H, K], p: Seq[H, K], v: Seq[H, V], w: Seq[H, V], a: Seq[H], b: Seq[H]
+) -> Seq[H, V] {
+  state S[H, K, V]
+  R = a * S[t-1] + b * k * (v - k @ (a * S[t-1]))
+  S = R + p * (w - p @ R)
+  return linear[V -> V](w - p @ R)
+}
+"""
+
 SIZES = {"G": 2, "H": 2, "K": 3, "V": 5, "M": 4, "N": 4, "D": 3}
 
 
@@ -220,4 +251,7 @@ CLASSES: dict[Program, Expected] = {
     _core(SLOTS): Expected({"A": "identity+rank1"}),
     _core(RATES, ("b",)): Expected({"S": "identity+rank1"}),
     _core(CONSERVED): Expected({"h": "elementwise"}),
+    _core(PREDICTED, ("a", "b")): Expected({"S": "scalar+rank1"}),
+    _core(SURPRISED, ("a", "b")): Expected({"S": "scalar+rank1"}),
+    _core(PREDICTED_TWICE, ("a", "b")): Expected({"S": "scalar+rankN"}),
 }
