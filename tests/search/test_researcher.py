@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from asiarch.analysis.flow import unused_parameters
 from asiarch.analysis.report import check
 from asiarch.codegen.reference import Reference
 from asiarch.fuzz.edit import Change
@@ -28,6 +29,7 @@ from asiarch.search.researcher import (
     replay,
 )
 from asiarch.search.researcher.proposers import DonorsOf
+from asiarch.search.researcher.prune import pruned
 from asiarch.search.screen import Bounds, Screen
 from benchmarks.proposals import measure
 
@@ -75,6 +77,51 @@ def test_every_proposal_is_accepted(many: list[Proposal]) -> None:
         assert report.ops[proposal.op].causal
         assert report.ops[proposal.op].work.degree("T") <= 1
         assert not report.ops[proposal.op].state.degree("T")
+
+
+def test_no_proposal_trains_what_reaches_no_result(many: list[Proposal]) -> None:
+    for proposal in many:
+        function = SHOP.checker.check(proposal.text).functions[proposal.op]
+        assert unused_parameters(function) == [], proposal.text
+
+
+LEFT_BEHIND = """
+op inner[D](x: Seq[D]) -> Seq[D] {
+  y = 2 * x
+  return y
+}
+
+op other[D](x: Seq[D]) -> Seq[D] {
+  return inner(x)
+}
+
+op mixer[D, H = 2, K = D / H](x: Seq[D]) -> Seq[D] where causal, g in (0, 1) {
+  k = linear[H, K](x)
+  param bias[H, K]
+  g = sigmoid(k)
+  state S[H, K]
+  S = S[t-1] + bias
+  x = x + linear[D](x)
+  z = x
+  return linear[D](x)
+}
+"""
+
+
+def test_what_an_edit_leaves_behind_is_taken_out_and_no_more() -> None:
+    text = LEFT_BEHIND
+    for change in pruned(text, "mixer"):
+        text = change.apply(text)
+    assert "inner" not in text
+    assert "other" not in text
+    lines = [line.strip() for line in text.strip().splitlines()[1:-1]]
+    assert lines == [
+        "k = linear[H, K](x)",
+        "g = sigmoid(k)",  # a claim is made of it
+        "x = x + linear[D](x)",
+        "return linear[D](x)",
+    ]
+    assert pruned(text, "mixer") == ()
 
 
 def test_edits_replay_and_lead_back(many: list[Proposal]) -> None:

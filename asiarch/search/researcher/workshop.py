@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections import Counter, OrderedDict
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from asiarch.search.checked import Checked, Checker, placed
 from asiarch.search.identity import Identifier
@@ -18,6 +18,7 @@ from asiarch.search.library import is_mixer
 from asiarch.search.researcher import memory, numbers, splice, values
 from asiarch.search.researcher.draft import OPERATORS, Donors, Operator
 from asiarch.search.researcher.place import Place
+from asiarch.search.researcher.prune import pruned
 from asiarch.search.researcher.records import EditRecord, Proposal
 from asiarch.search.screen import Bounds, gate
 
@@ -108,6 +109,16 @@ class Workshop:
             return None
         return child, record
 
+    def _pruned(self, text: str, op: str, record: EditRecord) -> tuple[str, EditRecord]:
+        """A child without what reaches no result any more: a part of its last edit."""
+        changes = pruned(text, op)
+        short = text
+        for change in changes:
+            short = change.apply(short)
+        if not changes or not self.accepts(short, op):
+            return text, record
+        return short, replace(record, changes=(*record.changes, *changes))
+
     def child(
         self,
         parent: Source,
@@ -135,6 +146,7 @@ class Workshop:
             if len(records) + 1 < edits:
                 text, records = after, [*records, record]
                 continue
+            after, record = self._pruned(after, parent.op, record)
             digest = self.digest(after, parent.op, parent.sizes)
             if digest == before or digest in seen:
                 self._refuse("seen")
