@@ -50,6 +50,22 @@ def test_a_check_measures_what_a_mixer_costs() -> None:
     assert abs(int(matched.values["parameters"]) - 60_000) <= 1200
 
 
+def test_effort_says_what_work_does_not() -> None:
+    """Matrices that a convolution reads are written down, token by token."""
+    text = """op mixer[D, K = 16](x: Seq[D]) -> Seq[D] where causal {
+  q = linear[K](x)
+  state S[K, D]
+  S = 0.5 * S[t-1] + linear[K](x) * x
+  return q @ S
+}
+"""
+    read, written = (replace(GOOD, text=t) for t in (text, text.replace("q @ S", "q @ conv[2](S)")))
+    fast, slow = (checked(d).values for d in (read, written))
+    assert slow["flops_per_token"] < 1.5 * fast["flops_per_token"]
+    assert slow["effort"] > 3 * fast["effort"]
+    assert checked(read).values == fast
+
+
 def test_what_cannot_be_matched_is_refused_for_its_cost() -> None:
     found = checked(GOOD, replace(SETTING, parameters={TASK: 1000}))
     assert (found.status, found.reason) == ("failed", "cost")

@@ -73,6 +73,25 @@ def test_a_search_that_is_out_of_budget_goes_on_where_it_was() -> None:
     assert again.archive() == whole.archive()
 
 
+def test_what_takes_many_times_the_bar_is_rejected_for_its_cost() -> None:
+    known = {blob_name(d.text.encode()) for d in panel(TINY.panel, Workshop())}
+
+    def slow(job: Job) -> Outcome:
+        made = World()(job)
+        if job.kind != "check":
+            return made
+        taken = 100.0 if job.spec["program"] in known else 1e6
+        return replace(made, values={**made.values, "effort": taken})
+
+    lab, record = FakeLab(slow), Memory()
+    result = Search(Settings(TINY, ARMS["full"], 0, "run", 6), lab, record).result()
+    assert result.history is not None
+    assert result.history.rejected["T0b", "cost"] == 6
+    assert not result.history.found()
+    said = next(n.note for n in record.noted if n.verdict == "cost")
+    assert said.startswith("a forward pass takes 1,000,000 numbers per token, more than 600")
+
+
 def test_a_promoted_parent_that_fails_on_a_further_seed_is_not_on_the_shortlist() -> None:
     """The others are, and a shortlist that was frozen before names it all the same."""
     few = TINY.named("few", claim_tasks=("copy.small",), shortlist=10)

@@ -18,6 +18,7 @@ from asiarch.codegen.plan import Unsupported
 from asiarch.codegen.torch_backend import emit
 from asiarch.interface import BackendError
 from asiarch.search.engineer.artefacts import artefacts
+from asiarch.search.engineer.effort import effort
 from asiarch.search.job import Context, Job, Json, Outcome, done, failed
 from asiarch.train import evaluate
 from asiarch.train.tasks.profile import matmul_share
@@ -25,8 +26,10 @@ from asiarch.train.tasks.run import Result, Run
 from asiarch.train.tasks.train import TOGETHER, Refused, Subject, subject
 from asiarch.train.tasks.train import train as train_runs
 
-TOKENS = 24
-"""Of a row of the fast laws: an odd number of chunks of 16 that starts a second one."""
+TOKENS = 17
+"""Of a row of the fast laws: one after a chunk, and a window, of 16. Each costs several runs."""
+AUDITED = 49
+"""Of a row of an audit."""
 
 NETWORK = "update.small"
 USUAL = """op usual[D, H = 2, K = D / H, V = D / H](x: Seq[D]) -> Seq[D] where causal {
@@ -128,6 +131,7 @@ def _checked(common: Subject) -> dict[str, Json]:
         "sizes": [list(pair) for pair in common.hosted.sizes],
         "flops_per_token": work / length,
         "state_floats": evaluate.state_floats(network.model, length),
+        "effort": effort(network, length),
     }
 
 
@@ -189,7 +193,7 @@ def _audited(job: Job, context: Context) -> Outcome:
     try:
         common = subject(run)
         generator = torch.Generator().manual_seed(1)
-        ids = torch.randint(common.task.vocabulary, (2, 2 * TOKENS + 1), generator=generator)
+        ids = torch.randint(common.task.vocabulary, (2, AUDITED), generator=generator)
         found = artefacts(run, common)
         try:
             lawful(common.built.predictor(run.seed).model, ids)

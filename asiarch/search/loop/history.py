@@ -50,7 +50,8 @@ class Posterior:
 @dataclass(slots=True)
 class History:
     """`members` in order of arrival, by id; `bar`: whose effect is 0 by definition. `uses`: how
-    often each was a parent. `failed`: runs that gave no effect; `rejected`: by tier and reason.
+    often each was a parent; `effort`: what the bar takes in training. `failed`: runs that gave no
+    effect; `rejected`: by tier and reason.
     """
 
     bar: str
@@ -61,6 +62,7 @@ class History:
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     proposed: int = 0
     candidates: int = 0
+    effort: float = 0.0
 
     def crowd(self) -> list[tuple[float, float]]:
         """Effects and errors of the candidates so far, which a prior is estimated with."""

@@ -40,7 +40,8 @@ class Sifted:
 
 @dataclass(slots=True)
 class Screening:
-    """`screened`: is what was seen refused? `most`: FLOPs per token that a candidate may have.
+    """`screened`: is what was seen refused? `most`: FLOPs per token that a candidate may have;
+    `most_effort`: what it may take (`engineer.effort`), 0 for anything.
 
     `library`: the literature by name, whose entries become candidates when they become parents.
     """
@@ -53,6 +54,7 @@ class Screening:
     screened: bool
     task: str
     most: float
+    most_effort: float
     library: Mapping[str, Source]
     _ids: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -162,6 +164,13 @@ class Screening:
         work = _number(outcome.values, "flops_per_token")
         if work > self.most:
             said = f"{work:,.0f} FLOPs per token, more than {self.most:,.0f}"
+            return _with(noted, "cost", verdict.digest, label, said)
+        effort = _number(outcome.values, "effort")
+        if self.most_effort and effort > self.most_effort:
+            said = (
+                f"a forward pass takes {effort:,.0f} numbers per token, more than"
+                f" {self.most_effort:,.0f}: by a loop over tokens, or states written down"
+            )
             return _with(noted, "cost", verdict.digest, label, said)
         return _with(noted, ACCEPTED, verdict.digest, label, "")
 

@@ -45,6 +45,8 @@ SURPRISING = 4.0
 """Sds of a task's paired difference that an effect's interval lies above when it is audited."""
 MOST_WORK = 4.0
 """FLOPs per token of a candidate over the bar's, at most."""
+MOST_EFFORT = 6.0
+"""What a candidate may take in training over the bar, at most (`engineer.effort`)."""
 MOST_SEEDS = 16
 """Of a parent, however often it is one."""
 PROPOSING = 0.02
@@ -156,6 +158,8 @@ class Search:
                 number(check.values.get("state_floats")),
                 panel=True, parent=not looked[design.id].refused,
             )  # fmt: skip
+            if design.id == history.bar:
+                history.effort = number(check.values.get("effort"))
         return history
 
     # ---- rounds --------------------------------------------------------------------------------
@@ -173,6 +177,7 @@ class Search:
             self.record, self.watch, self.engineer, self.screen, self.workshop,
             settings.arm.screened, self.tier.tasks[0],
             MOST_WORK * history.members[yardstick.bar.id].flops_per_token,
+            MOST_EFFORT * history.effort,
             {s.id: s for s in library},
         )  # fmt: skip
         barren = 0
