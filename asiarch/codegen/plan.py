@@ -205,25 +205,22 @@ CHUNK = 64
 kernel takes less when no document is as long."""
 
 
-NARROW = 16
-"""At most, where every value is a head of its own: its scores weigh one number each, and cost
-more than the states that they spare (2 layers of 1,280 tokens, K = 4: a quarter of the time at 64).
+SHORT = 16
+"""Where each value is a head of its own: the states that a chunk spares are of a number for a key,
+and the scores of more tokens cost more than these (a quarter of the time of 64 at 1,280 tokens).
 """
 
 
-def _narrow(found: Recurrence) -> bool:
-    """Are values heads, along which no read varies?"""
-    if not found.keys or found.values or any(read.side != "keys" for read in found.reads):
-        return False
-    return bool(set(found.heads) - {a for read in found.reads for a in read.q.type.axes})
+def chunk_of(found: Recurrence) -> int:
+    """Tokens of a chunk where nobody asks for a number."""
+    solves = found.coupled is not None or any(f.erases for f in found.factors)
+    return SHORT if solves and not found.values else CHUNK
 
 
 def kernels_of(found: Recurrence, chunk: int) -> list[Kernel]:
     """A kernel for each read. What reads a state with an erase term along its values, or whole,
     reads one without: with y = w' R known, u y' is a write like any other.
     """
-    if _narrow(found):
-        chunk = min(chunk, NARROW)
     across = tuple(r for r in found.reads if r.side != "keys")
     if not across or not any(f.erases for f in found.factors):
         reads = found.reads or (None,)
@@ -278,7 +275,7 @@ class _Order:
         if found.kernel and self.loops:
             found = _with_reads(found)
         elif found.kernel:
-            steps = _firsts(kernels_of(found, self.chunk or CHUNK), found)
+            steps = _firsts(kernels_of(found, self.chunk or chunk_of(found)), found)
             for step in steps:
                 if step.read is not None:
                     self.provider[step.read.node] = step
