@@ -85,6 +85,16 @@ def test_the_yardstick_is_the_panels() -> None:
     assert 0.4 < found.spread.sigma < 1.1
 
 
+def test_the_bar_is_among_those_that_may_be_it() -> None:
+    made, _ = engineer(World(quality=lambda program, op: 2.0 if op == "p2" else 0.0))
+    others = {d.id for d in PANEL} - {PANEL[2].id}
+    found = measure_panel(made, PANEL, TINY.tiers[0], among=others)
+    assert found.bar.id in others
+    assert PANEL[2] in found.panel
+    with pytest.raises(ValueError, match="nobody of the panel can be the bar"):
+        measure_panel(made, PANEL, TINY.tiers[0], among=())
+
+
 def test_a_member_of_the_panel_that_fails_is_left_out_with_its_reason() -> None:
     made, _ = engineer(World(failures={"p1": "train nan"}))
     found = measure_panel(made, PANEL, TINY.tiers[0])

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from asiarch.search.loop import search as loop
 from asiarch.search.loop.arms import Asked
 from asiarch.search.loop.panel import panel
 from asiarch.search.loop.session import session
+from asiarch.search.loop.watch import Silent
 from asiarch.search.protocol import Protocol, Tier
 from asiarch.search.report.collect import collect
 from asiarch.search.researcher import Proposal, Workshop
@@ -71,6 +73,27 @@ def test_a_search_that_is_out_of_budget_goes_on_where_it_was() -> None:
     assert "jobs were run" in cut.ended
     again, _, _ = found(most=lab.ran)
     assert again.archive() == whole.archive()
+
+
+def test_softmax_attention_is_the_ceiling_and_not_the_bar() -> None:
+    """It is the best by far here, and no candidate may do what it does."""
+    with_softmax = TINY.named("ceiling", panel=("panel.softmax_mixer", *TINY.panel))
+    (softmax, *_) = panel(with_softmax.panel, Workshop())
+    best = blob_name(softmax.text.encode())
+    world = World(quality=lambda program, op: 9.0 if program == best else 0.0)
+
+    class Told(Silent):
+        notes: ClassVar[list[str]] = []
+
+        def note(self, text: str) -> None:
+            self.notes.append(text)
+
+    settings = Settings(with_softmax, ARMS["full"], 0, "run", 1)
+    result = Search(settings, FakeLab(world), Memory(), Told()).result()
+    assert result.yardstick is not None
+    assert result.yardstick.bar.name != softmax.name
+    assert softmax.id in {d.id for d in result.yardstick.panel}
+    assert any(n.startswith(f"the ceiling is {softmax.name}") for n in Told.notes)
 
 
 def test_what_takes_many_times_the_bar_is_rejected_for_its_cost() -> None:

@@ -6,7 +6,7 @@ effect is the mean of paired differences in units of each task's sd of one paire
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,10 +42,12 @@ class Yardstick:
 
 
 def measure_panel(
-    engineer: Engineer, panel: Sequence[Design], tier: Tier, bar: Design | None = None
-) -> Yardstick:
-    """Trains the panel on all seeds of a tier. Without a `bar` it is the best of the panel: on the
-    selection seeds where the protocol has some, else on the scoring seeds.
+    engineer: Engineer, panel: Sequence[Design], tier: Tier, bar: Design | None = None,
+    among: Collection[str] | None = None,
+) -> Yardstick:  # fmt: skip
+    """Trains the panel on all seeds of a tier. Without a `bar` it is the best of the panel, or of
+    those whose ids are `among` it: on the selection seeds where the protocol has some, else on the
+    scoring seeds.
 
     Raises ValueError when fewer than two members can be measured, or the bar cannot.
     """
@@ -59,7 +61,10 @@ def measure_panel(
         raise ValueError(f"of the panel, fewer than two could be measured: {left_out}")
     sigma = {task: _noise(scores, whole, task) for task in tier.tasks}
     if bar is None:
-        bar = _best(engineer, whole, tier, sigma, scores)
+        able = [d for d in whole if among is None or d.id in among]
+        if not able:
+            raise ValueError(f"nobody of the panel can be the bar of {tier.name}: {left_out}")
+        bar = _best(engineer, able, tier, sigma, scores)
     elif lost.get(bar.id) is not None:
         raise ValueError(f"the bar {bar.name} could not be measured on {tier.name}: {left_out}")
     bare = Yardstick(bar, tier.tasks, sigma, Pooled(1.0, 1.0, 1), tuple(whole), scores, left_out)

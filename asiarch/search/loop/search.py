@@ -122,7 +122,10 @@ class Search:
                 )  # fmt: skip
                 self.screen.seen[design.id] = design.name
         self._plan(designs[0])
-        yardstick = self.found.yardstick = measure_panel(self.engineer, designs, self.tier)
+        # The bar keeps what a candidate must keep; what does not, as softmax, is the ceiling.
+        able = {id for id, d in looked.items() if not d.refused}
+        yardstick = measure_panel(self.engineer, designs, self.tier, among=able)
+        self.found.yardstick = yardstick
         self.record.event("bar", yardstick.bar.id, {"name": yardstick.bar.name})
         for name, why in yardstick.left_out:
             self.watch.note(f"left out of the panel: {name}: {why}")
@@ -130,7 +133,19 @@ class Search:
             f"the bar is {yardstick.bar.name}; the sd of a paired difference is "
             + ", ".join(f"{s:.3g} on {task}" for task, s in yardstick.sigma.items())
         )
+        self._ceiling(yardstick, able)
         self.found.history = self._first(yardstick, designs, looked)
+
+    def _ceiling(self, yardstick: Yardstick, able: set[str]) -> None:
+        """Says how far above the bar the best of those is that may not be it."""
+        above = [d for d in yardstick.panel if d.id not in able]
+        if above:
+            effects = yardstick.effects(yardstick.scores, [d.id for d in above]).mean(1)
+            best = int(effects.argmax())
+            self.watch.note(
+                f"the ceiling is {above[best].name}, which is beyond the bounds of a candidate:"
+                f" {effects[best]:+.2f} sd to the bar"
+            )
 
     def _plan(self, first: Design) -> None:
         """Measures the first job, then says what the budget buys."""
