@@ -305,6 +305,34 @@ def test_what_was_seen_before_changes_no_hash() -> None:
     assert again == {name: identify(made).digest for name, made in functions.items()}
 
 
+HEAD = "op mixer[D, H = 2](x: Seq[D]) -> Seq[D] where causal {\n"
+SAME_NAMES = {
+    "a word is no axis": (
+        HEAD + "  return conv[4](x)\n}\n",
+        HEAD + "  return conv[4, dilation = 2](x)\n}\n",
+    ),
+    "an axis of another size": (
+        "op inner[D, H](x: Seq[D]) -> Seq[D] { return linear[H -> D](linear[H](x)) }\n"
+        + HEAD + "  return inner[H = 3](x)\n}\n",
+        HEAD + "  return linear[H -> D](linear[H -> H](linear[H](x)))\n}\n",
+    ),
+    "a state that only remembers": (
+        HEAD + "  state S[D]\n  state M[D]\n  S = x / 2 + S[t-1] / 2\n  M = S[t-1]\n"
+        "  return S + M[t-1]\n}\n",
+        HEAD + "  state S[D]\n  state M[D]\n  S = x / 2 + S[t-1] / 2\n  M = x * x\n"
+        "  return S + M[t-1]\n}\n",
+    ),
+}  # fmt: skip
+"""Pairs in which a name stands for two things."""
+
+
+@pytest.mark.parametrize("pair", SAME_NAMES.values(), ids=SAME_NAMES)
+def test_a_name_that_meant_something_else_before_changes_no_hash(pair: tuple[str, str]) -> None:
+    for texts in (pair, pair[::-1]):
+        shared = Identifier()
+        assert [shared.of(function(t)).digest for t in texts * 2] == [digest(t) for t in texts * 2]
+
+
 def test_another_process_gives_the_same_hash() -> None:
     """Names are hashed otherwise in each process, and sets of them are in another order."""
     code = (

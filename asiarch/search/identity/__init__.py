@@ -15,6 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 from asiarch.ir.function import Function
+from asiarch.ir.size import Size
 from asiarch.search.identity import blocks
 from asiarch.search.identity.forms import Forms
 from asiarch.search.identity.labels import Labels
@@ -24,6 +25,8 @@ blocks.register()
 
 MOST = 200_000
 """Forms that are kept between calls."""
+ALIKE = 4
+"""Normalisers of one header that are kept: of definitions that call other things by one name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class Identifier:
     """Identities with the forms that they share: a child of an edit costs what the edit changed."""
 
     forms: Forms = field(default_factory=Forms)
-    families: dict[tuple[Any, ...], Normaliser] = field(
-        default_factory=dict[tuple[Any, ...], Normaliser]
+    families: dict[tuple[Any, ...], list[Normaliser]] = field(
+        default_factory=dict[tuple[Any, ...], "list[Normaliser]"]
     )
 
     def of(self, function: Function, sizes: Mapping[str, int] | None = None) -> Identity:
@@ -55,13 +58,24 @@ class Identifier:
         if len(self.forms.items) > MOST:
             self.forms, self.families = Forms(), {}
         known = closed(function, sizes or {})
-        family = (function.name, function.inputs, tuple(sorted(known.items(), key=itemgetter(0))))
-        made = self.families.setdefault(family, Normaliser(self.forms))
-        outputs, found = made.top(function, known)
+        made = self._normaliser(function, known)
+        outputs, found = made.top(function)
         labels = Labels(made, outputs, found)
         text, live = labels.text()
         digest = hashlib.sha256(text.encode()).hexdigest()
         return Identity(digest, len(labels.order), live, text)
+
+    def _normaliser(self, function: Function, sizes: Mapping[str, Size]) -> Normaliser:
+        """One for this header that gives every name the meaning that it has here."""
+        key = (function.name, function.inputs, tuple(sorted(sizes.items(), key=itemgetter(0))))
+        family = self.families.setdefault(key, [])
+        made = next((n for n in family if n.fits(function)), None)
+        if made is None:
+            made = Normaliser(self.forms, sizes)
+            made.fits(function)
+            family.append(made)
+            del family[:-ALIKE]
+        return made
 
 
 def identify(function: Function, sizes: Mapping[str, int] | None = None) -> Identity:

@@ -21,6 +21,14 @@ SUM = "+"
 NOWHERE: frozenset[str] = frozenset()
 
 
+class Axis(str):
+    """The name of an axis among the attributes of a form. Other strings there are words, though an
+    axis may be called so: `dilation` is an attribute of a window, and an axis of `conv`.
+    """
+
+    __slots__ = ()
+
+
 class Form(NamedTuple):
     """`kids` are forms; `axes` those of the value, in no order. A sum has `terms` and no kids."""
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 from zlib import crc32
 
 from asiarch.ir.size import Size, opaque_parts
-from asiarch.search.identity.forms import SUM, Form, Monomial, kids_of
+from asiarch.search.identity.forms import SUM, Axis, Form, Monomial, kids_of
 from asiarch.search.identity.normalise import SYMMETRIC, Found, Normaliser
 
 ROUNDS = 3
@@ -175,7 +175,7 @@ class Labels:
 
     def _attr(self, value: Any) -> int:
         if isinstance(value, str):
-            return self.axis.get(value) or _word(value)
+            return (isinstance(value, Axis) and self.axis.get(value)) or _word(value)
         if isinstance(value, Size):
             return self._size(value)
         if isinstance(value, frozenset):
@@ -322,7 +322,8 @@ class Walk:
 
     def _attr(self, value: Any) -> str:
         if isinstance(value, str):
-            return self._axis(value) if value in self.l.made.axes else value
+            axis = isinstance(value, Axis) and value in self.l.made.axes
+            return self._axis(value) if axis else value
         if isinstance(value, Size):
             return self._size(value)
         if isinstance(value, frozenset):

@@ -8,7 +8,7 @@ of rounding are not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from asiarch.ir.function import Function, ParamInfo, StateInfo
 from asiarch.ir.node import Node, topological
 from asiarch.ir.size import Size, opaque_parts
-from asiarch.search.identity.forms import Forms, Poly, constant, scaled, whole
+from asiarch.search.identity.forms import Axis, Forms, Poly, constant, scaled, whole
 
 ROUNDS = 6
 """Defaults of defaults: as deep as a header goes."""
@@ -59,40 +59,48 @@ class Scope:
 
 @dataclass(slots=True)
 class Normaliser:
-    """Definitions of one header at one choice of sizes: what they share is normalised once."""
+    """Definitions of one header at one choice of sizes: what they share is normalised once.
+
+    axes: sizes of axes by their names here. first: what `labels` keeps of forms under these.
+    """
 
     forms: Forms
+    sizes: Mapping[str, Size]
     axes: dict[str, Size] = field(default_factory=dict[str, Size])
-    scope: Scope | None = None
+    scope: Scope = field(init=False)
     pure: dict[tuple[Any, ...], tuple[Function, list[Poly]]] = field(
         default_factory=dict[tuple[Any, ...], "tuple[Function, list[Poly]]"]
     )
+    first: dict[int, Any] = field(default_factory=dict[int, Any])
 
-    def top(self, function: Function, sizes: Mapping[str, Size]) -> tuple[list[int], Found]:
-        """Forms of the results, and what lies in the definition. `sizes`: see `closed`."""
+    def __post_init__(self) -> None:
+        self.scope = Scope({}, self.sizes, "")
+
+    def fits(self, function: Function) -> bool:
+        """Has every axis, parameter and state of a definition the meaning that its name has here?
+        What was normalised before stands for the same then. The first one gives the meanings.
+        """
         scope = self.scope
-        if scope is None or not self._agrees(function, scope):
-            scope = self.scope = Scope({a: a for a in function.axes}, sizes, "")
-        for axis, size in function.axes.items():
-            if axis not in self.axes:
-                self.axes[axis] = size.substitute(sizes)
+        sizes = {axis: self.size(size, scope) for axis, size in function.axes.items()}
+        if any(self.axes.get(axis, size) != size for axis, size in sizes.items()):
+            return False
+        self.axes.update(sizes)  # what parameters start at may sum over them
+        known = scope.values
+        if any(p.leaf in known and known[p.leaf] != self._param(p, scope) for p in function.params):
+            return False
+        states = self._states(function, scope)[0]
+        return all(known.get(leaf, value) == value for leaf, value in states.items())
+
+    def top(self, function: Function) -> tuple[list[int], Found]:
+        """Forms of the results, and what lies in a definition that fits."""
+        self.scope.axes = {a: a for a in function.axes}
         inputs = [
             self.forms.atom("input", attrs=(i,), axes=frozenset(leaf.type.axes),
                             stream=leaf.type.stream)
             for i, leaf in enumerate(function.inputs)
         ]  # fmt: skip
-        outputs, found = self.inline(function, inputs, scope)
+        outputs, found = self.inline(function, inputs, self.scope)
         return [self.forms.number(p) for p in outputs], found
-
-    def _agrees(self, function: Function, scope: Scope) -> bool:
-        """Do parameters that share a path start alike, and axes that share a name have one size?"""
-        for axis, size in function.axes.items():
-            if axis in self.axes and self.axes[axis] != self.size(size, scope):
-                return False
-        known = scope.values
-        return all(
-            p.leaf not in known or known[p.leaf] == self._param(p, scope) for p in function.params
-        )
 
     def _param(self, param: ParamInfo, scope: Scope) -> Poly:
         key = (param.leaf, param.initial, param.path)
@@ -114,7 +122,8 @@ class Normaliser:
         """Polynomials of the results of a function, and what lies in it."""
         forms, values, found = self.forms, scope.values, Found()
         values.update(zip(function.inputs, args, strict=False))
-        delayed = self._states(function, scope)
+        leaves, delayed = self._states(function, scope)
+        values.update(leaves)
         for param in function.params:
             values[param.leaf] = self._param(param, scope)
             found.params.append(forms.number(values[param.leaf]))
@@ -131,8 +140,11 @@ class Normaliser:
         found.losses += [forms.number(values[n]) for n in function.losses]
         return [values[n] for n in function.outputs], found
 
-    def _states(self, function: Function, scope: Scope) -> set[Node]:
+    def _states(
+        self, function: Function, scope: Scope
+    ) -> tuple[Mapping[Node, Poly], Container[Node]]:
         """A form for every state's leaf; those that are delays of another state, and no states."""
+        made: dict[Node, Poly] = {}
         waiting: list[StateInfo] = []
         leaves = {s.leaf for s in function.states}
         for state in function.states:
@@ -140,18 +152,17 @@ class Normaliser:
                 waiting.append(state)
                 continue
             name = f"{scope.path}{state.leaf.attr('name')}"
-            scope.values[state.leaf] = self.forms.atom(
+            made[state.leaf] = self.forms.atom(
                 "state", attrs=(name,), axes=names(state.leaf, scope)
             )
         delayed: set[Node] = set()
         while waiting:
-            ready = [s for s in waiting if s.update in scope.values]
+            ready = [s for s in waiting if s.update in made]
             for state in ready or waiting:  # a ring of states that only remember each other is 0
-                before = scope.values.get(state.update, {})
-                scope.values[state.leaf] = self.forms.shifted(before, "delay", (1,))
+                made[state.leaf] = self.forms.shifted(made.get(state.update, {}), "delay", (1,))
                 delayed.add(state.leaf)
             waiting = [s for s in waiting if s.leaf not in delayed]
-        return delayed
+        return made, delayed
 
     def size(self, size: Size, scope: Scope) -> Size:
         if size not in scope.sized:
@@ -196,9 +207,9 @@ class Normaliser:
             before = _mapped(node.args[0].type.axes, scope)
             attrs = (
                 tuple(
-                    p
-                    for p in zip(before, _mapped(node.type.axes, scope), strict=True)
-                    if p[0] != p[1]
+                    (Axis(old), Axis(new))
+                    for old, new in zip(before, _mapped(node.type.axes, scope), strict=True)
+                    if old != new
                 ),
             )
         return self.forms.atom(node.op, *found, attrs=attrs, axes=names(node, scope),
@@ -210,11 +221,11 @@ class Normaliser:
     def attribute(self, key: str, value: Any, scope: Scope) -> Any:
         """Axes in the names of the top, sizes with what is known of them put in."""
         if key == "axis":
-            return ("axis", scope.axes.get(value, value))
+            return ("axis", Axis(scope.axes.get(value, value)))
         if key in ("over", "new"):
             return ("over", frozenset(scope.axes.get(a, a) for a in value))
         if key == "parts":
-            return ("parts", tuple(scope.axes.get(a, a) for a in value))
+            return ("parts", tuple(Axis(scope.axes.get(a, a)) for a in value))
         if isinstance(value, Size):
             return self.size(value, scope)
         return value
