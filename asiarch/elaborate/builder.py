@@ -63,6 +63,7 @@ class Builder:
     bindings: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     loops: int = 0
     serial: int = 0
+    head: str = ""  # the definition's text up to its body, where statements may be known
 
     # -- diagnostics -----------------------------------------------------------------------------
 
@@ -274,9 +275,13 @@ class Builder:
 
     def param(self, path: str, axes: tuple[str, ...], initial: Node) -> Node:
         leaf = make("param", (), Type("tensor", axes), path=path, of=self.name)
-        if all(p.leaf is not leaf for p in self.params):
-            self.params.append(ParamInfo(leaf, path, axes, initial))
+        self.declare(ParamInfo(leaf, path, axes, initial))
         return leaf
+
+    def declare(self, param: ParamInfo) -> None:
+        """A parameter of the definition; one that it has already stays as it is."""
+        if all(p.leaf is not param.leaf for p in self.params):
+            self.params.append(param)
 
     # -- finish ----------------------------------------------------------------------------------
 

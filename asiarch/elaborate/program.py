@@ -19,6 +19,7 @@ from asiarch.elaborate.builder import Builder
 from asiarch.elaborate.call import Bound, words
 from asiarch.elaborate.claims import elaborate_claims, lookahead_of
 from asiarch.elaborate.expression import static_size
+from asiarch.elaborate.known import Memory, head_of
 from asiarch.elaborate.scope import Quiet, Static, Value
 from asiarch.elaborate.statement import block
 from asiarch.ir.function import Function
@@ -36,6 +37,7 @@ MOST = 100  # diagnostics of one run
 LASTING = 1_000  # instances of the prelude's definitions that outlive a run
 
 _lasting: dict[tuple[object, ...], Function | None] = {}
+_eras = [0]  # how often they were dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,12 @@ def _within_library(label: str) -> str:
 
 @dataclass(slots=True)
 class Elaborator:
-    """One run over a file. `concrete`: sizes are numbers, `if` and `for` are decided."""
+    """One run over a file. `concrete`: sizes are numbers, `if` and `for` are decided. `memory`: of
+    earlier runs; what is said then has no places.
+    """
 
     concrete: bool = False
+    memory: Memory | None = None
     files: dict[str, ParseResult] = field(default_factory=dict[str, ParseResult])
     diagnostics: list[Diagnostic] = field(default_factory=list[Diagnostic])
     loop_bounds: dict[str, Size] = field(default_factory=dict[str, Size])
@@ -87,6 +92,9 @@ class Elaborator:
         default_factory=list["tuple[Type, ...] | None"]
     )
     _scopes: dict[str, dict[str, Named]] = field(default_factory=dict[str, "dict[str, Named]"])
+    _numbers: dict[tuple[str, str], int | None] = field(
+        default_factory=dict[tuple[str, str], "int | None"]
+    )
 
     # -- files -----------------------------------------------------------------------------------
 
@@ -273,6 +281,11 @@ class Elaborator:
         types.
         """
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
+        if len(_lasting) > LASTING:
+            _lasting.clear()
+            _eras[0] += 1
+        if self.memory is not None:
+            self.memory.tidy(_eras[0])
         out: dict[str, Function] = {}
         for name, named in self._scopes[filename].items():
             if named.file != filename or is_polymorphic(named.syntax):
@@ -333,6 +346,10 @@ class Elaborator:
         known = _lasting if lasting and key in _lasting else self._instances
         if key in known:
             return known[key]
+        number = None if poly else self._number(named)
+        if number is not None and self.memory is not None and number in self.memory.functions:
+            self._instances[key] = self.memory.functions[number]
+            return self._instances[key]
         if any(k[0] == id(named.syntax) for k in self._building):
             assert caller is not None
             caller.fail("E0108", f"`{named.syntax.name.id}` calls itself", self.calling,
@@ -351,10 +368,32 @@ class Elaborator:
             function = self._known(named, function)
         self._instances[key] = function
         if lasting and function is not None:
-            if len(_lasting) > LASTING:
-                _lasting.clear()
             _lasting[key] = function
+        silent = function is not None and len(self.diagnostics) == mark
+        if function is not None and silent and self.memory is not None and number is not None:
+            self.memory.functions[number] = function
         return function
+
+    def _number(self, named: Named) -> int | None:
+        """The number of a definition in memory."""
+        name = named.syntax.name.id
+        if self.memory is None or self.concrete or self.definition(named.file, name) is not named:
+            return None
+        return self.known_number(named.file, name)
+
+    def known_number(self, file: str, name: str) -> int | None:
+        """The number, in memory, of what a name calls in a file; -1 for what is the same in every
+        text, None for what is not kept.
+        """
+        key = (file, name)
+        if self.memory is not None and key not in self._numbers:
+            self._numbers[key] = None  # of a definition that calls itself
+            named = self.definition(file, name)
+            if named is None or (named.file == PRELUDE and is_polymorphic(named.syntax)):
+                self._numbers[key] = -1
+            elif not is_polymorphic(named.syntax) and named.syntax.kind == "op":
+                self._numbers[key] = self.memory.number(self, named.file, named.syntax)
+        return self._numbers.get(key)
 
     def _known(self, named: Named, function: Function) -> Function:
         """An earlier instance with the same terms (a header number that decided nothing)."""
@@ -386,6 +425,8 @@ class Elaborator:
         syntax = named.syntax
         b = Builder(self, syntax.name.id, syntax.kind, named.file, {}, {}, polymorphic=poly)
         b.lookahead = lookahead_of(syntax.claims)
+        if self.memory is not None and not poly and syntax.kind == "op":
+            b.head = head_of(self, named.file, syntax)
         if poly:
             self._poly_header(b, syntax, bound, types, caller)
         else:

@@ -8,6 +8,7 @@ from asiarch.elaborate import repeat, share
 from asiarch.elaborate.builder import Builder
 from asiarch.elaborate.call import elaborate_call, known_operator
 from asiarch.elaborate.expression import static_size, value
+from asiarch.elaborate.known import elaborated
 from asiarch.elaborate.scope import Poison, Quiet, Shared, StateName, Static, Value
 from asiarch.elaborate.site import axes_of
 from asiarch.elaborate.walk import Labels, targets
@@ -87,10 +88,9 @@ def _equation(b: Builder, e: ast.Equation) -> None:
     for extra in e.targets[1:]:
         b.count_target(extra.id)
     b.labels = Labels([e.value])
-    if len(e.targets) == 1:
-        results = [value(b, e.value)]
-    else:
-        results = _several(b, e)
+    results = elaborated(
+        b, e, lambda: [value(b, e.value)] if len(e.targets) == 1 else _several(b, e)
+    )
     for target, node in zip(e.targets, results, strict=True):
         _assign(b, target.id, node, e, target.span)
 
@@ -182,7 +182,7 @@ def _param(b: Builder, e: ast.Param) -> None:
     _fresh(b, e.name)
     axes = known_axes(b, e.axes, e.span)
     b.target, b.labels = e.name.id, Labels([e.initialiser])
-    initial = value(b, e.initialiser)
+    (initial,) = elaborated(b, e, lambda: [value(b, e.initialiser)])
     if initial.type.stream:
         b.fail(
             "E0230",
@@ -229,7 +229,7 @@ def _return(b: Builder, e: ast.Return) -> None:
     if b.outputs:
         b.fail("E0114", "a definition returns once", e.span)
     b.target, b.labels = "out", Labels(e.values)
-    nodes = [value(b, v) for v in e.values]
+    nodes = elaborated(b, e, lambda: [value(b, v) for v in e.values])
     declared = b.elaborator.results(b)
     if declared is None:
         b.outputs = nodes

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from asiarch.analysis.ledger import Analyses, Facts
+from asiarch.elaborate.known import Memory
 from asiarch.elaborate.program import Elaborator
 from asiarch.ir.function import Function
 from asiarch.language.ast import Span
@@ -38,12 +39,14 @@ class Checked:
 class Checker:
     """The errors that `check` gives, without its warnings and witnesses.
 
-    Statements that stood in an earlier text are not parsed again, and have no places; where
-    something is wrong, all is parsed, so that what is said of it is right.
+    Statements that stood in an earlier text are not parsed again, and have no places, nor are they
+    elaborated again where they mean the same; where something is wrong, all is parsed and
+    elaborated, so that what is said of it is right.
     """
 
     pieces: Pieces = field(default_factory=Pieces)
     kept: OrderedDict[str, Checked] = field(default_factory=OrderedDict[str, Checked])
+    _memory: Memory = field(default_factory=Memory)
     _analyses: Analyses = field(default_factory=Analyses)
     _count: int = 0
 
@@ -61,11 +64,12 @@ class Checker:
         self._count += 1
         if self._count % SHARED == 0:
             self._analyses = Analyses()
-        found = self._judged(self.pieces.parse(text, FILE, places=False))
+        tree = self.pieces.parse(text, FILE, places=False)
+        found = self._judged(tree, None if tree.diagnostics else self._memory)
         return self._judged(parse(text, FILE)) if found.errors else found
 
-    def _judged(self, tree: ParseResult) -> Checked:
-        elaborator = Elaborator()
+    def _judged(self, tree: ParseResult, memory: Memory | None = None) -> Checked:
+        elaborator = Elaborator(memory=memory)
         elaborator.load(tree, FILE)
         functions = elaborator.check_all(FILE)
         errors = [d for d in elaborator.diagnostics if d.severity == "error"]

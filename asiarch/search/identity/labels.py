@@ -9,9 +9,8 @@ What no round tells apart is mostly symmetric; where it is not, one design may g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from zlib import crc32
 
 from asiarch.ir.size import Size, opaque_parts
@@ -37,10 +36,11 @@ def _number(value: Any) -> int:
     return hash(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What of a form is the same in every definition. `plain` and `text` are the colour and the
-    text of attributes that name no axis and no size, None where there are others.
+class Note(NamedTuple):
+    """What of a form is the same in every definition. `terms` of a sum: a number for the
+    coefficient, and the monomial. `over`: attributes that are one set of axes. `plain` and `text`
+    are the colour and the text of attributes that name no axis and no size, None where there are
+    others.
     """
 
     sum: bool
@@ -49,21 +49,46 @@ class Note:
     symmetric: bool
     word: int
     kids: tuple[int, ...]
+    axes: frozenset[str]
+    terms: tuple[tuple[int, Monomial], ...]
+    over: frozenset[str] | None
     plain: int | None
     text: str | None
 
 
 def _note(form: Form) -> Note:
-    plain = text = None
-    if form.op in LEAVES:
+    op, attrs = form.op, form.attrs
+    plain = text = over = None
+    if op in LEAVES:
         plain = 0
-    elif all(a is None or isinstance(a, bool | int | float) for a in form.attrs):
-        words = [(_word(str(a)) if a is None else hash(a)) for a in form.attrs]
-        plain = hash(tuple(words)) if form.attrs else 0
-        text = " ".join([repr(a) for a in form.attrs])
-    kids = tuple(kids_of(form))
-    return Note(form.op == SUM, form.op in LEAVES, form.op in NAMED, form.op in SYMMETRIC,
-                _word(form.op), kids, plain, text)  # fmt: skip
+    elif op == "sum":
+        (over,) = attrs
+    elif op != "name" and all(map(_is_plain, attrs)):
+        plain = hash(tuple([_colour(a) for a in attrs])) if attrs else 0
+        text = " ".join([_text(a) for a in attrs])
+    terms = tuple([(c if type(c) is int else _number(c), m) for m, c in form.terms])
+    return Note(op == SUM, op in LEAVES, op in NAMED, op in SYMMETRIC, _word(op),
+                tuple(kids_of(form)), form.axes, terms, over, plain, text)  # fmt: skip
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, cast("tuple[Any, ...]", value)))
+    return value is None or type(value) in (str, bool, int, float)
+
+
+def _colour(value: Any) -> int:
+    """Of a plain attribute."""
+    if isinstance(value, tuple):
+        return hash(tuple([_colour(v) for v in cast("tuple[Any, ...]", value)]))
+    return _word(str(value)) if value is None or isinstance(value, str) else hash(value)
+
+
+def _text(value: Any) -> str:
+    """Of a plain attribute."""
+    if isinstance(value, tuple):
+        return "(" + " ".join([_text(v) for v in cast("tuple[Any, ...]", value)]) + ")"
+    return value if isinstance(value, str) else repr(value)
 
 
 class Labels:
@@ -80,47 +105,56 @@ class Labels:
         self.context: dict[int, int] = {}
 
     def _reachable(self) -> list[int]:
-        """Kids before what uses them; states with what they start at and become."""
-        done: dict[int, None] = {}
-        items, notes = self.items, self.notes
+        """Kids before what uses them: a form is numbered after its kids. States come with what they
+        start at and become.
+        """
+        done: set[int] = set()
+        items, notes, states = self.items, self.notes, self.found.states
         waiting = [*self.outputs, *self.found.losses]
         while waiting:
-            stack = [waiting.pop(0)]
-            while stack:
-                top = stack[-1]
-                if top in done:
-                    stack.pop()
-                    continue
-                if top not in notes:
-                    notes[top] = _note(items[top])
-                kids = [k for k in notes[top].kids if k not in done]
-                if kids:
-                    stack += kids
-                    continue
-                done[top] = None
-                stack.pop()
-                if top in self.found.states:
-                    waiting += self.found.states[top]
-        return list(done)
+            n = waiting.pop()
+            if n in done:
+                continue
+            done.add(n)
+            note = notes.get(n)
+            if note is None:
+                note = notes[n] = _note(items[n])
+            waiting += note.kids
+            if n in states:
+                waiting += states[n]
+        return sorted(done)
 
     # -- colours -----------------------------------------------------------------------------------
 
     def colours(self) -> None:
-        for axis in {a for n in self.order for a in self.items[n].axes}:
+        notes = self.notes
+        for axis in set[str]().union(*{notes[n].axes for n in self.order}):
             self.axis[axis] = self._size(self.made.axes.get(axis))
-        leaves = [n for n in self.order if self.notes[n].leaf]
-        for _ in range(ROUNDS):
-            self._up()
+        leaves = [n for n in self.order if notes[n].leaf]
+        for turn in range(ROUNDS):
+            if turn:
+                self._up(self.order)
+            else:
+                self._start()
             self._down()
             use: dict[str, int] = {}
             for n in leaves:
-                for axis in self.items[n].axes:
-                    use[axis] = use.get(axis, 0) + hash((self.colour[n], self.context[n])) & MASK
+                mine = hash((self.colour[n], self.context[n]))
+                for axis in notes[n].axes:
+                    use[axis] = use.get(axis, 0) + mine & MASK
             for axis, colour in self.axis.items():
                 self.axis[axis] = hash((colour, use.get(axis, 0)))
             if len({(self.colour[n], self.context[n]) for n in leaves}) == len(leaves):
                 break
-        self._up()
+        self._up(self.order)
+
+    def _start(self) -> None:
+        """The first colours, which the forms and the sizes of their axes give: kept with those."""
+        first, fresh = self.made.first, [n for n in self.order if n not in self.made.first]
+        self.colour = {n: first[n][0] for n in self.order if n in first}
+        self.terms = {n: first[n][1] for n in self.order if n in first}
+        self._up(fresh)
+        first.update({n: (self.colour[n], self.terms.get(n, ())) for n in fresh})
 
     def _size(self, size: Size | None) -> int:
         """Of a size: its number, or the shape of its polynomial; names are not looked at, the
@@ -136,13 +170,13 @@ class Labels:
         )
         return hash(tuple(sorted(hash(t) for t in terms)))
 
-    def _up(self) -> None:
-        colour, context, items, notes = self.colour, self.context, self.items, self.notes
+    def _up(self, order: Sequence[int]) -> None:
+        colour, context, notes = self.colour, self.context, self.notes
         sums: dict[frozenset[str], int] = {}
-        for n in self.order:
-            item, note = items[n], notes[n]
+        for n in order:
+            note = notes[n]
             if note.sum:
-                terms = self.terms[n] = [self._term(m, c) for m, c in item.terms]
+                terms = self.terms[n] = self._terms(note)
                 colour[n] = hash((7, *sorted(terms)))
                 continue
             kids = [colour[k] for k in note.kids]
@@ -151,42 +185,49 @@ class Labels:
                 kids.sort()
             elif note.named:
                 own = context.get(n, 0)
-            axes = sums.get(item.axes)
+            axes = sums.get(note.axes)
             if axes is None:
-                axes = sums[item.axes] = self._axes(item.axes)
-            attrs = self._attrs(item) if note.plain is None else note.plain
+                axes = sums[note.axes] = self._axes(note.axes)
+            attrs = note.plain
+            if attrs is None:
+                over = note.over
+                attrs = self._attrs(n) if over is None else hash((self._axes(over),))
             colour[n] = hash((note.word, attrs, axes, own, *kids))
 
-    def _term(self, monomial: Monomial, coefficient: Any) -> int:
+    def _terms(self, note: Note) -> list[int]:
         colour = self.colour
-        number = coefficient if type(coefficient) is int else _number(coefficient)
-        if len(monomial) == 1:
-            ((atom, power),) = monomial
-            return hash((number, (colour[atom], power)))
-        return hash((number, *sorted([(colour[a], p) for a, p in monomial])))
+        out: list[int] = []
+        for number, monomial in note.terms:
+            if len(monomial) == 1:
+                ((atom, power),) = monomial
+                out.append(hash((number, (colour[atom], power))))
+            else:
+                out.append(hash((number, *sorted([(colour[a], p) for a, p in monomial]))))
+        return out
 
     def _axes(self, axes: frozenset[str]) -> int:
         return sum([self.axis.get(a, 1) for a in axes]) & MASK
 
-    def _attrs(self, item: Form) -> int:
+    def _attrs(self, n: int) -> int:
+        item = self.items[n]
         if item.op == "name":
             return self._size(Size.symbol(item.attrs[0]))
         return hash(tuple([self._attr(a) for a in item.attrs]))
 
     def _attr(self, value: Any) -> int:
-        if isinstance(value, str):
-            return (isinstance(value, Axis) and self.axis.get(value)) or _word(value)
+        if isinstance(value, Axis):
+            return self.axis.get(value) or _word(value)
         if isinstance(value, Size):
             return self._size(value)
         if isinstance(value, frozenset):
             return self._axes(cast("frozenset[str]", value))
         if isinstance(value, tuple):
-            return hash(tuple(self._attr(v) for v in cast("tuple[Any, ...]", value)))
-        return _word(str(value)) if value is None else hash(value)
+            return hash(tuple([self._attr(v) for v in cast("tuple[Any, ...]", value)]))
+        return _colour(value)
 
     def _down(self) -> None:
         """What uses a form, and how."""
-        colour, items, notes, before = self.colour, self.items, self.notes, self.context
+        colour, notes, before = self.colour, self.notes, self.context
         context = dict.fromkeys(self.order, 0)
         for place, n in enumerate(self.outputs):
             context[n] += hash((3, place))
@@ -199,15 +240,21 @@ class Labels:
                 context[update] += hash((13, state))
         for n in reversed(self.order):
             note = notes[n]
+            if not note.kids:
+                continue
             mine = hash((colour[n], context[n] & MASK))
             if note.sum:
-                for (m, _), known in zip(items[n].terms, self.terms[n], strict=True):
+                for (_, m), known in zip(note.terms, self.terms[n], strict=True):
                     term = hash((mine, known))
                     for a, p in m:
                         context[a] += hash((term, p))
-                continue
-            for place, k in enumerate(note.kids):
-                context[k] += hash((mine, -1 if note.symmetric else place))
+            elif note.symmetric:
+                use = hash((mine, -1))
+                for k in note.kids:
+                    context[k] += use
+            else:
+                for place, k in enumerate(note.kids):
+                    context[k] += hash((mine, place))
         self.context = {n: c & MASK for n, c in context.items()}
 
     # -- text --------------------------------------------------------------------------------------
@@ -223,7 +270,7 @@ class Walk:
     """Numbers in order of a walk from the results."""
 
     def __init__(self, labels: Labels) -> None:
-        self.l = labels
+        self.l, self.notes = labels, labels.notes
         self.number: dict[int, int] = {}
         self.axes: dict[str, int] = {}
         self.names: dict[str, int] = {}
@@ -259,10 +306,10 @@ class Walk:
                 stack.pop()
                 continue
             if n not in ordered:
-                self._order(n)
-                waiting = [k for k in ordered[n] if k not in number]
+                waiting = [k for k in self._order(n) if k not in number]
                 if waiting:
-                    stack += reversed(waiting)
+                    waiting.reverse()
+                    stack += waiting
                     continue
             stack.pop()
             line = self._line(n)
@@ -270,19 +317,20 @@ class Walk:
             self.lines.append(line)
         return number[root]
 
-    def _order(self, n: int) -> None:
+    def _order(self, n: int) -> Sequence[int]:
         """The order of the sides of a form, decided when the walk comes to it."""
-        item, note, colour = self.l.items[n], self.l.notes[n], self.l.colour
+        note, order = self.notes[n], self.notes[n].kids
         if note.sum:
-            terms = [(c, self._factors(m)) for m, c in item.terms]
+            terms = [(c, self._factors(m)) for m, c in self.l.items[n].terms]
             if len(terms) > 1:
                 terms.sort(key=self._place)
             self.terms[n] = terms
-            self.ordered[n] = [a for _, factors in terms for a, _ in factors]
+            order = [a for _, factors in terms for a, _ in factors]
         elif note.symmetric:
-            self.ordered[n] = sorted(item.kids, key=lambda k: (colour[k], self.number.get(k, -1)))
-        else:
-            self.ordered[n] = note.kids
+            colour = self.l.colour
+            order = sorted(order, key=lambda k: (colour[k], self.number.get(k, -1)))
+        self.ordered[n] = order
+        return order
 
     def _place(self, term: Any) -> Any:
         c, factors = term
@@ -297,10 +345,12 @@ class Walk:
         return sorted(m, key=lambda f: (colour[f[0]], f[1], known.get(f[0], -1)))
 
     def _line(self, n: int) -> str:
-        item, note, number = self.l.items[n], self.l.notes[n], self.number
+        item, note, number = self.l.items[n], self.notes[n], self.number
         if note.sum:
             terms = [
-                f"{c}*" + "*".join([f"{number[a]}^{p}" for a, p in factors])
+                f"{c}*{number[factors[0][0]]}^{factors[0][1]}"
+                if len(factors) == 1
+                else f"{c}*" + "*".join([f"{number[a]}^{p}" for a, p in factors])
                 for c, factors in self.terms[n]
             ]
             return "+" + " ".join(terms)
@@ -308,6 +358,8 @@ class Walk:
         attrs = ""
         if note.text is not None:
             attrs = note.text
+        elif note.over is not None:
+            attrs = self._set(note.over)
         elif item.op == "state":
             attrs = str(len(self.states))
             self.states.append(n)
@@ -321,16 +373,15 @@ class Walk:
         return f"{item.op}({kids})[{attrs}]{self._set(item.axes)}"
 
     def _attr(self, value: Any) -> str:
-        if isinstance(value, str):
-            axis = isinstance(value, Axis) and value in self.l.made.axes
-            return self._axis(value) if axis else value
+        if isinstance(value, Axis):
+            return self._axis(value) if value in self.l.made.axes else str(value)
         if isinstance(value, Size):
             return self._size(value)
         if isinstance(value, frozenset):
             return self._set(cast("frozenset[str]", value))
         if isinstance(value, tuple):
-            return "(" + " ".join(self._attr(v) for v in cast("tuple[Any, ...]", value)) + ")"
-        return repr(value)
+            return "(" + " ".join([self._attr(v) for v in cast("tuple[Any, ...]", value)]) + ")"
+        return _text(value)
 
     def _set(self, axes: frozenset[str]) -> str:
         """Numbers of axes, which they keep. Those that no colour tells apart go by name: in an

@@ -28,12 +28,10 @@ SYMMETRIC = frozenset({"max", "equal"})
 class Found:
     """What lies in a definition or a call. `states`: leaf -> (value at first, update)."""
 
-    params: list[int] = field(default_factory=list[int])
     states: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     losses: list[int] = field(default_factory=list[int])
 
     def take(self, other: Found) -> None:
-        self.params += other.params
         self.states |= other.states
         self.losses += other.losses
 
@@ -126,8 +124,7 @@ class Normaliser:
         values.update(leaves)
         for param in function.params:
             values[param.leaf] = self._param(param, scope)
-            found.params.append(forms.number(values[param.leaf]))
-        for node in topological(function.roots()):
+        for node in function.nodes():
             if node not in values:
                 values[node] = self.node(node, scope)
             if node in scope.found:
