@@ -7,7 +7,7 @@ read each other is solved: by a loop over tokens (arrays), or by a least fixed p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -130,45 +130,32 @@ def _components(
     stack: list[Node] = []
     out: list[list[Node]] = []
     for root in roots:
-        if root in index:
-            continue
-        work: list[tuple[Node, list[Node]]] = []
-        _push(root, index, low, stack, on_stack, work, successors)
-        while work:
+        work: list[tuple[Node, Iterator[Node]]] = []
+        new = None if root in index else root
+        while new is not None or work:
+            if new is not None:
+                index[new] = low[new] = len(index)
+                stack.append(new)
+                on_stack.add(new)
+                work.append((new, iter(successors(new))))
             node, rest = work[-1]
-            if rest:
-                child = rest.pop()
+            new = None
+            for child in rest:
                 if child not in index:
-                    _push(child, index, low, stack, on_stack, work, successors)
-                elif child in on_stack:
-                    low[node] = min(low[node], index[child])
+                    new = child
+                    break
+                if child in on_stack and index[child] < low[node]:
+                    low[node] = index[child]
+            if new is not None:
                 continue
             work.pop()
-            if work:
-                parent = work[-1][0]
-                low[parent] = min(low[parent], low[node])
+            if work and low[node] < low[work[-1][0]]:
+                low[work[-1][0]] = low[node]
             if low[node] == index[node]:
-                component: list[Node] = []
-                while True:
-                    member = stack.pop()
-                    on_stack.discard(member)
-                    component.append(member)
-                    if member is node:
-                        break
+                at = stack.index(node) if stack[-1] is not node else len(stack) - 1
+                component = stack[at:]
+                component.reverse()
+                del stack[at:]
+                on_stack.difference_update(component)
                 out.append(component)
     return out
-
-
-def _push(
-    node: Node,
-    index: dict[Node, int],
-    low: dict[Node, int],
-    stack: list[Node],
-    on_stack: set[Node],
-    work: list[tuple[Node, list[Node]]],
-    successors: Callable[[Node], tuple[Node, ...]],
-) -> None:
-    index[node] = low[node] = len(index)
-    stack.append(node)
-    on_stack.add(node)
-    work.append((node, list(reversed(successors(node)))))

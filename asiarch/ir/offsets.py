@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 from asiarch.ir.node import Node
@@ -180,6 +181,7 @@ def _integral(size: Size) -> bool:
 # -- the sign of sizes -----------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def upper(size: Size | None) -> float:
     """The least number known to be no smaller than the size; names are whole numbers >= 0, those
     divided by are at least 1.
@@ -290,6 +292,7 @@ def _above(row: Linear) -> Constraint:
 # -- the hull --------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1024)
 def hull(condition: Node) -> Hull:
     """Bounds of j - t over t, j >= 0 where the condition holds."""
     reader = _Reader()

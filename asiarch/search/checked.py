@@ -48,6 +48,7 @@ class Checker:
     kept: OrderedDict[str, Checked] = field(default_factory=OrderedDict[str, Checked])
     _memory: Memory = field(default_factory=Memory)
     _analyses: Analyses = field(default_factory=Analyses)
+    _known: dict[int, Facts] = field(default_factory=dict[int, Facts])
     _count: int = 0
 
     def check(self, text: str) -> Checked:
@@ -63,7 +64,7 @@ class Checker:
     def _checked(self, text: str) -> Checked:
         self._count += 1
         if self._count % SHARED == 0:
-            self._analyses = Analyses()
+            self._analyses, self._known = Analyses(), {}
         tree = self.pieces.parse(text, FILE, places=False)
         found = self._judged(tree, None if tree.diagnostics else self._memory)
         return self._judged(parse(text, FILE)) if found.errors else found
@@ -78,12 +79,20 @@ class Checker:
         facts: dict[str, Facts] = {}
         for name, function in functions.items():
             try:
-                facts[name] = self._analyses.facts(function, warnings=False)
+                facts[name] = self._facts(function)
             except OverflowError as error:
                 errors.append(Diagnostic("E0502", str(error), NOWHERE, file=FILE))
                 continue
             errors += [d for d in facts[name].diagnostics if d.severity == "error"]
         return Checked(functions, facts, tuple(errors))
+
+    def _facts(self, function: Function) -> Facts:
+        """The facts of a function, which may be one of an earlier text."""
+        found = self._known.get(id(function))
+        if found is None:
+            found = self._analyses.facts(function, warnings=False)
+            self._known[id(function)] = found  # which holds the function
+        return found
 
 
 def placed(text: str) -> dict[str, Function]:

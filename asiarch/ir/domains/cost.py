@@ -56,6 +56,9 @@ class Cost:
         )
 
 
+NAMES = tuple(f.name for f in fields(Cost))
+
+
 def _largest(a: Size, b: Size) -> Size:
     """An upper bound of two polynomials, term by term."""
     left, right = dict(a.terms), dict(b.terms)
@@ -67,7 +70,7 @@ class Sum:
     """A cost in the making: terms are added in place."""
 
     def __init__(self) -> None:
-        self.terms: dict[str, dict[Any, Any]] = {f.name: {} for f in fields(Cost)}
+        self.terms: dict[str, dict[Any, Any]] = {name: {} for name in NAMES}
 
     def add(self, **sizes: Size) -> None:
         for name, size in sizes.items():
@@ -79,8 +82,9 @@ class Sum:
             into[monomial] = into[monomial] + value if monomial in into else value
 
     def add_cost(self, cost: Cost) -> None:
-        for name in self.terms:
-            self._take(name, getattr(cost, name))
+        for name, into in self.terms.items():
+            for monomial, value in getattr(cost, name).terms:
+                into[monomial] = into[monomial] + value if monomial in into else value
 
     def get(self, name: str) -> Size:
         return Size(self.terms[name])
@@ -98,6 +102,7 @@ class Costs:
         self.function: Function | None = None
         self.numels: dict[tuple[str, ...], Size] = {}
         self.conditions: dict[int, tuple[Function, set[Size]]] = {}
+        self.calls: dict[tuple[int, Any], tuple[Function, Cost]] = {}
 
     # -- gathering -------------------------------------------------------------------------------
 
@@ -214,8 +219,13 @@ class Costs:
     # -- functions -------------------------------------------------------------------------------
 
     def call(self, node: Node, *values: Any) -> None:
-        sizes = {n: s for n, s in node.attr("sizes") if s is not Size.symbol(n)}
-        self.total.add_cost(self.at(node.attr("function"), sizes).substitute(sizes))
+        function, given = node.attr("function"), node.attr("sizes")
+        known = self.calls.get((id(function), given))
+        if known is None:
+            sizes = {n: s for n, s in given if s is not Size.symbol(n)}
+            known = (function, self.at(function, sizes).substitute(sizes))
+            self.calls[id(function), given] = known
+        self.total.add_cost(known[1])
 
     def result(self, node: Node, holder: Any) -> None:
         return None
