@@ -66,8 +66,10 @@ class Checker:
         if self._count % SHARED == 0:
             self._analyses, self._known = Analyses(), {}
         tree = self.pieces.parse(text, FILE, places=False)
-        found = self._judged(tree, None if tree.diagnostics else self._memory)
-        return self._judged(parse(text, FILE)) if found.errors else found
+        if tree.diagnostics:  # nothing of it was known
+            return self._judged(tree)
+        found = self._judged(tree, self._memory)
+        return self._judged(self.pieces.parse(text, FILE)) if found.errors else found
 
     def _judged(self, tree: ParseResult, memory: Memory | None = None) -> Checked:
         elaborator = Elaborator(memory=memory)

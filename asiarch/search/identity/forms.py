@@ -47,6 +47,8 @@ class Forms:
 
     table: dict[tuple[Any, ...], int] = field(default_factory=dict[tuple[Any, ...], int])
     items: list[Form] = field(default_factory=list[Form])
+    sums: dict[tuple[Any, ...], int] = field(default_factory=dict[tuple[Any, ...], int])
+    """Numbers of sums by their terms."""
     notes: dict[int, Any] = field(default_factory=dict[int, Any])
     """What whoever reads forms keeps of one, by number."""
 
@@ -86,15 +88,19 @@ class Forms:
             ((monomial, coefficient),) = poly.items()
             if coefficient == 1 and len(monomial) == 1 and monomial[0][1] == 1:
                 return monomial[0][0]
-        axes: set[str] = set()
-        stream = False
-        for monomial in poly:
-            for atom, _ in monomial:
-                item = self.items[atom]
-                axes |= item.axes
-                stream = stream or item.stream
-        terms = tuple(sorted(poly.items(), key=_place))
-        return self.intern(SUM, axes=frozenset(axes), stream=stream, terms=terms)
+        terms = tuple(sorted(poly.items(), key=_place) if len(poly) > 1 else poly.items())
+        found = self.sums.get(terms)
+        if found is None:
+            axes: set[str] = set()
+            stream = False
+            for monomial in poly:
+                for atom, _ in monomial:
+                    item = self.items[atom]
+                    axes |= item.axes
+                    stream = stream or item.stream
+            found = self.intern(SUM, axes=frozenset(axes), stream=stream, terms=terms)
+            self.sums[terms] = found
+        return found
 
     def whole(self, poly: Poly) -> Poly:
         """The same value as one atom."""
@@ -115,6 +121,9 @@ class Forms:
     def product(self, a: Poly, b: Poly) -> Poly:
         if len(a) * len(b) > LIMIT:
             a, b = self.whole(a), self.whole(b)
+        if len(a) == 1 and len(b) == 1:
+            ((left, x),), ((right, y),) = a.items(), b.items()
+            return {self.joined(left, right): x * y} if x * y else {}
         out: Poly = {}
         for left, x in a.items():
             for right, y in b.items():
@@ -129,6 +138,8 @@ class Forms:
     def joined(self, a: Monomial, b: Monomial) -> Monomial:
         if not a or not b:
             return a or b
+        if len(a) == 1 and len(b) == 1 and a[0][0] != b[0][0] and not self.items[b[0][0]].truth:
+            return a + b if a[0][0] < b[0][0] else b + a
         powers = dict(a)
         for atom, power in b:
             powers[atom] = 1 if self.items[atom].truth else powers.get(atom, 0) + power

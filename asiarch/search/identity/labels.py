@@ -9,8 +9,9 @@ What no round tells apart is mostly symmetric; where it is not, one design may g
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from zlib import crc32
 
 from asiarch.ir.size import Size, opaque_parts
@@ -36,13 +37,17 @@ def _number(value: Any) -> int:
     return hash(value)
 
 
-class Note(NamedTuple):
-    """What of a form is the same in every definition. `terms` of a sum: a number for the
-    coefficient, and the monomial. `over`: attributes that are one set of axes. `plain` and `text`
-    are the colour and the text of attributes that name no axis and no size, None where there are
-    others.
+@dataclass(slots=True)
+class Note:
+    """What of a form is the same in every definition; it is never changed.
+
+    `terms` of a sum: a number for the coefficient, and the monomial. `over`: attributes that are
+    one set of axes. `plain` and `text` are the colour and the text of attributes that name no axis
+    and no size, None where there are others.
     """
 
+    op: str
+    attrs: tuple[Any, ...]
     sum: bool
     leaf: bool
     named: bool
@@ -67,7 +72,7 @@ def _note(form: Form) -> Note:
         plain = hash(tuple([_colour(a) for a in attrs])) if attrs else 0
         text = " ".join([_text(a) for a in attrs])
     terms = tuple([(c if type(c) is int else _number(c), m) for m, c in form.terms])
-    return Note(op == SUM, op in LEAVES, op in NAMED, op in SYMMETRIC, _word(op),
+    return Note(op, attrs, op == SUM, op in LEAVES, op in NAMED, op in SYMMETRIC, _word(op),
                 tuple(kids_of(form)), form.axes, terms, over, plain, text)  # fmt: skip
 
 
@@ -191,7 +196,7 @@ class Labels:
             attrs = note.plain
             if attrs is None:
                 over = note.over
-                attrs = self._attrs(n) if over is None else hash((self._axes(over),))
+                attrs = self._attrs(note) if over is None else hash((self._axes(over),))
             colour[n] = hash((note.word, attrs, axes, own, *kids))
 
     def _terms(self, note: Note) -> list[int]:
@@ -208,11 +213,10 @@ class Labels:
     def _axes(self, axes: frozenset[str]) -> int:
         return sum([self.axis.get(a, 1) for a in axes]) & MASK
 
-    def _attrs(self, n: int) -> int:
-        item = self.items[n]
-        if item.op == "name":
-            return self._size(Size.symbol(item.attrs[0]))
-        return hash(tuple([self._attr(a) for a in item.attrs]))
+    def _attrs(self, note: Note) -> int:
+        if note.op == "name":
+            return self._size(Size.symbol(note.attrs[0]))
+        return hash(tuple([self._attr(a) for a in note.attrs]))
 
     def _attr(self, value: Any) -> int:
         if isinstance(value, Axis):
@@ -345,7 +349,7 @@ class Walk:
         return sorted(m, key=lambda f: (colour[f[0]], f[1], known.get(f[0], -1)))
 
     def _line(self, n: int) -> str:
-        item, note, number = self.l.items[n], self.notes[n], self.number
+        note, number = self.notes[n], self.number
         if note.sum:
             terms = [
                 f"{c}*{number[factors[0][0]]}^{factors[0][1]}"
@@ -355,22 +359,22 @@ class Walk:
             ]
             return "+" + " ".join(terms)
         kids = ",".join([str(number[k]) for k in self.ordered[n]])
-        attrs = ""
-        if note.text is not None:
-            attrs = note.text
-        elif note.over is not None:
-            attrs = self._set(note.over)
-        elif item.op == "state":
-            attrs = str(len(self.states))
+        attrs = note.text
+        if attrs is None:
+            attrs = self._set(note.over) if note.over is not None else self._attrs(n, note)
+        axes = self.sets.get(note.axes)
+        return f"{note.op}({kids})[{attrs}]{self._set(note.axes) if axes is None else axes}"
+
+    def _attrs(self, n: int, note: Note) -> str:
+        if note.op == "state":
             self.states.append(n)
-        elif item.op == "param":
-            attrs = str(len(self.params))
+            return str(len(self.states) - 1)
+        if note.op == "param":
             self.params.append(n)
-        elif item.op == "name":
-            attrs = self._name(item.attrs[0])
-        elif item.attrs:
-            attrs = " ".join([self._attr(a) for a in item.attrs])
-        return f"{item.op}({kids})[{attrs}]{self._set(item.axes)}"
+            return str(len(self.params) - 1)
+        if note.op == "name":
+            return self._name(note.attrs[0])
+        return " ".join([self._attr(a) for a in note.attrs])
 
     def _attr(self, value: Any) -> str:
         if isinstance(value, Axis):
