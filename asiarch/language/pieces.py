@@ -77,13 +77,26 @@ class Pieces:
 
     def _at(self, kind: str, piece: str, place: int | None) -> Any:
         """The syntax of a piece at a place, or wherever it was read."""
+        syntax, begins = self._kept(kind, piece)
+        if place is None or place == begins:
+            return syntax
+        if kind != "head":
+            return moved(syntax, place - begins)
+        there = (f"head at {place}", piece)  # heads are always moved, and stand at few places
+        known = self.known.get(there)
+        if known is None:
+            known = self._keep(there, (moved(syntax, place - begins), place))
+        return known[0]
+
+    def _kept(self, kind: str, piece: str) -> tuple[Any, int]:
         found = self.known.get((kind, piece))
-        if found is None:
-            found = self.known[kind, piece] = _read(kind, piece)
-            if len(self.known) > KEPT:
-                self.known.popitem(last=False)
-        syntax, begins = found
-        return syntax if place is None or place == begins else moved(syntax, place - begins)
+        return found if found is not None else self._keep((kind, piece), _read(kind, piece))
+
+    def _keep(self, key: tuple[str, str], made: tuple[Any, int]) -> tuple[Any, int]:
+        self.known[key] = made
+        if len(self.known) > KEPT:
+            self.known.popitem(last=False)
+        return made
 
 
 def _cuts(text: str) -> Iterator[Cut]:

@@ -178,11 +178,12 @@ class Labels:
     def _up(self, order: Sequence[int]) -> None:
         colour, context, notes = self.colour, self.context, self.notes
         sums: dict[frozenset[str], int] = {}
+        self.known: dict[Any, int] = {}
         for n in order:
             note = notes[n]
             if note.sum:
                 terms = self.terms[n] = self._terms(note)
-                colour[n] = hash((7, *sorted(terms)))
+                colour[n] = hash((7, *(terms if len(terms) == 1 else sorted(terms))))
                 continue
             kids = [colour[k] for k in note.kids]
             own = 0
@@ -216,7 +217,11 @@ class Labels:
     def _attrs(self, note: Note) -> int:
         if note.op == "name":
             return self._size(Size.symbol(note.attrs[0]))
-        return hash(tuple([self._attr(a) for a in note.attrs]))
+        known = self.known
+        for attr in note.attrs:
+            if attr not in known:
+                known[attr] = self._attr(attr)
+        return hash(tuple([known[a] for a in note.attrs]))
 
     def _attr(self, value: Any) -> int:
         if isinstance(value, Axis):
@@ -285,6 +290,7 @@ class Walk:
         self.params: list[int] = []
         self.sets: dict[frozenset[str], str] = {}
         self.sizes: dict[Size, str] = {}
+        self.attrs: dict[tuple[Any, ...], str] = {}
 
     def text(self) -> str:
         made = self.l.made
@@ -346,6 +352,8 @@ class Walk:
         if len(m) < 2:
             return m
         colour, known = self.l.colour, self.number
+        if len(m) == 2 and colour[m[0][0]] != colour[m[1][0]]:
+            return m if colour[m[0][0]] < colour[m[1][0]] else m[::-1]
         return sorted(m, key=lambda f: (colour[f[0]], f[1], known.get(f[0], -1)))
 
     def _line(self, n: int) -> str:
@@ -374,7 +382,16 @@ class Walk:
             return str(len(self.params) - 1)
         if note.op == "name":
             return self._name(note.attrs[0])
-        return " ".join([self._attr(a) for a in note.attrs])
+        return " ".join([self._known(a) for a in note.attrs])
+
+    def _known(self, value: Any) -> str:
+        """Of an attribute that may have stood at another form: what it names keeps its number."""
+        key = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
+        if len(key) != 2 or not isinstance(key[1], Axis | Size | tuple):
+            return self._attr(value)
+        if key not in self.attrs:
+            self.attrs[key] = self._attr(key)
+        return self.attrs[key]
 
     def _attr(self, value: Any) -> str:
         if isinstance(value, Axis):
