@@ -62,11 +62,17 @@ def run(function: Function, domain: Any, arguments: Sequence[Any], **frame: Any)
     begin: Callable[[Frame], None] | None = getattr(domain, "begin", None)
     if begin is not None:
         begin(made)
+    values, primitives = made.values, registry()
     for step in schedule(function):
         if isinstance(step, Group):
             domain.solve(step, made)
-        elif step not in made.values:
-            made.values[step] = made.evaluate(step)
+        elif step not in values:
+            if step.op in LEAVES:
+                values[step] = domain.leaf(step, made)
+                continue
+            evaluate = primitives[step.op].evaluate
+            assert evaluate is not None, step.op
+            values[step] = evaluate(domain, step, *[values[a] for a in step.args])
     return made
 
 

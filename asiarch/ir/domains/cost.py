@@ -9,6 +9,7 @@ nothing to check.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
@@ -67,19 +68,21 @@ def _largest(a: Size, b: Size) -> Size:
 
 
 class Sum:
-    """A cost in the making: terms are added in place."""
+    """A cost in the making: terms are added in place. `paid` counts nodes that are paid alike, by
+    axes, stream or not, and the operations of an entry or of all."""
 
     def __init__(self) -> None:
         self.terms: dict[str, dict[Any, Any]] = {name: {} for name in NAMES}
+        self.paid: dict[tuple[tuple[str, ...], bool, int | Size], int] = {}
 
     def add(self, **sizes: Size) -> None:
-        for name, size in sizes.items():
-            self._take(name, size)
+        self.add_times(1, sizes)
 
-    def _take(self, name: str, size: Size) -> None:
-        into = self.terms[name]
-        for monomial, value in size.terms:
-            into[monomial] = into[monomial] + value if monomial in into else value
+    def add_times(self, count: int, sizes: Mapping[str, Size]) -> None:
+        for name, size in sizes.items():
+            into = self.terms[name]
+            for monomial, value in size.terms:
+                into[monomial] = into.get(monomial, 0) + value * count
 
     def add_cost(self, cost: Cost) -> None:
         for name, into in self.terms.items():
@@ -113,20 +116,33 @@ class Costs:
             found = self.numels[axes] = total([self.function.axes[a] for a in axes])
         return found
 
-    def pay(self, node: Node, per_entry: Size) -> None:
-        """Operations of a node: once for a Tensor, per token for a stream; none for a number that
-        is known before running.
+    def pay(self, node: Node, operations: int | Size) -> None:
+        """Operations of an entry of a node, or of all of it: once for a Tensor, per token for a
+        stream; none for a number that is known before running.
         """
-        if node.type.positional and not node.type.stream and not node.type.axes:
+        kind = node.type
+        if kind.positional and kind.mode == "tensor" and not kind.axes:
             return
-        work = per_entry * TIME if node.type.stream else per_entry
-        made = self.numel(node.type.axes)
-        self.total.add(
-            work=work,
-            decode=per_entry,
-            activations=made * TIME if node.type.stream else made,
-            depth=ONE if per_entry.terms else ZERO,
-        )
+        key = (kind.axes, kind.mode != "tensor", operations)
+        paid = self.total.paid
+        paid[key] = paid.get(key, 0) + 1
+
+    def settle(self) -> Sum:
+        """The total, with what was paid in it."""
+        total = self.total
+        for (axes, stream, operations), count in total.paid.items():
+            made = self.numel(axes)
+            if not isinstance(operations, Size):
+                operations = made * Size.of(operations)
+            sizes = {
+                "work": operations * TIME if stream else operations,
+                "decode": operations,
+                "activations": made * TIME if stream else made,
+                "depth": ONE if operations.terms else ZERO,
+            }
+            total.add_times(count, sizes)
+        total.paid.clear()
+        return total
 
     def hold(self, floats: Size) -> None:
         self.total.add(state=floats)
@@ -137,7 +153,7 @@ class Costs:
         return None
 
     def pointwise(self, node: Node, *values: Any) -> None:
-        self.pay(node, self.numel(node.type.axes) * Size.of(lookup(node.op).flops))
+        self.pay(node, lookup(node.op).flops)
 
     def contract(self, node: Node, *values: Any) -> None:
         over = self.numel(node.attr("over"))
@@ -147,34 +163,34 @@ class Costs:
         self.pay(node, self.numel(node.args[0].type.axes))
 
     def keep(self, node: Node, x: Any) -> None:
-        self.pay(node, self.numel(node.type.axes) * Size.of(lookup(node.op).flops))
+        self.pay(node, lookup(node.op).flops)
 
     def move(self, node: Node, *values: Any) -> None:
-        self.pay(node, ZERO)
+        self.pay(node, 0)
 
     def gather(self, node: Node, *values: Any) -> None:
-        self.pay(node, ZERO)
+        self.pay(node, 0)
 
     def ramp(self, node: Node) -> None:
-        self.pay(node, ZERO)
+        self.pay(node, 0)
 
     def draw(self, node: Node, *values: Any) -> None:
         return None
 
     def delay(self, node: Node, x: Any) -> None:
-        self.pay(node, ZERO)
+        self.pay(node, 0)
         steps = node.attr("steps")
         if steps > 0:
             self.hold(self.numel(node.type.axes) * Size.of(steps))
 
     def window(self, node: Node, x: Any) -> None:
-        self.pay(node, ZERO)
+        self.pay(node, 0)
         assert self.function is not None
         taps = self.function.axes[node.attr("axis")]
         self.hold(self.numel(node.args[0].type.axes) * (taps - ONE) * node.attr("dilation"))
 
     def cumulative(self, node: Node, x: Any) -> None:
-        self.pay(node, self.numel(node.type.axes))
+        self.pay(node, 1)
         self.hold(self.numel(node.type.axes))
 
     def whole(self, node: Node, x: Any) -> None:
@@ -254,12 +270,12 @@ class Costs:
 
     def solve(self, group: Group, frame: Frame) -> None:
         """A state's cycle runs once per token, one after the other."""
-        before = self.total.get("depth")
+        before = self.settle().get("depth")
         for state in group.states:
             frame.values[state.leaf] = None
         for node in group.nodes:
             frame.values[node] = frame.evaluate(node)
-        chain = self.total.get("depth") - before
+        chain = self.settle().get("depth") - before
         floats = ZERO
         for state in group.states:
             floats = floats + self.numel(state.leaf.type.axes)
@@ -284,7 +300,7 @@ class Costs:
         run(function, self, [None] * len(function.inputs))
         for param in function.params:
             self.total.add(params=self.numel(param.axes))
-        found = self.total.cost()
+        found = self.settle().cost()
         self.total, self.function, self.numels = saved
         self.summaries[id(function)] = (function, found)
         return found

@@ -125,6 +125,8 @@ class Grades(Facts):
     def transfer(self, node: Node, *values: Any) -> Grade:
         return joined(*values)
 
+    pointwise = contract = move = transfer
+
     def join(self, a: Grade, b: Grade) -> Grade:
         return joined(a, b)
 
