@@ -292,7 +292,6 @@ def _above(row: Linear) -> Constraint:
 # -- the hull --------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1024)
 def hull(condition: Node) -> Hull:
     """Bounds of j - t over t, j >= 0 where the condition holds."""
     reader = _Reader()
@@ -314,6 +313,14 @@ def hull(condition: Node) -> Hull:
         columns = time
     near, early = _near(found)
     return Hull(low, high, columns, reader.anchored, reader.exact, near=near, early=early)
+
+
+class Hulls(dict[Node, Hull]):
+    """Hulls of the conditions that one analysis has met."""
+
+    def __missing__(self, condition: Node) -> Hull:
+        found = self[condition] = hull(condition)
+        return found
 
 
 def _near(

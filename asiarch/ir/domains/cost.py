@@ -18,7 +18,7 @@ from asiarch.ir.function import Function
 from asiarch.ir.interpreter import Frame, Group, run
 from asiarch.ir.iterations import conditions, iterations
 from asiarch.ir.node import Node, topological
-from asiarch.ir.offsets import hull
+from asiarch.ir.offsets import Hulls
 from asiarch.ir.primitive import lookup
 from asiarch.ir.size import Size, total
 
@@ -105,6 +105,7 @@ class Costs:
         self.function: Function | None = None
         self.numels: dict[tuple[str, ...], Size] = {}
         self.conditions: dict[int, tuple[Function, set[Size]]] = {}
+        self.hulls = Hulls()
         self.calls: dict[tuple[int, Any], tuple[Function, Cost]] = {}
 
     # -- gathering -------------------------------------------------------------------------------
@@ -198,7 +199,7 @@ class Costs:
 
     def attend(self, node: Node, *values: Any) -> None:
         body: Function = node.attr("body")
-        found = hull(body.outputs[0])
+        found = self.hulls[body.outputs[0]]
         columns = found.columns
         pairs = self._body(node, body) * columns
         self.total.add(
@@ -312,7 +313,7 @@ class _Decided(Costs):
     def __init__(self, numbers: dict[str, Size], outer: Costs) -> None:
         super().__init__()
         self.numbers, self.outer = numbers, outer
-        self.conditions = outer.conditions
+        self.conditions, self.hulls = outer.conditions, outer.hulls
 
     def call(self, node: Node, *values: Any) -> None:
         sizes = {n: s.substitute(self.numbers) for n, s in node.attr("sizes")}

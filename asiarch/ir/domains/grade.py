@@ -15,7 +15,7 @@ from asiarch.ir.domains.facts import Facts, Step
 from asiarch.ir.function import Function
 from asiarch.ir.interpreter import Frame, run
 from asiarch.ir.node import Node
-from asiarch.ir.offsets import hull, upper
+from asiarch.ir.offsets import Hulls, upper
 
 INF = math.inf
 
@@ -118,6 +118,7 @@ class Grades(Facts):
     def __init__(self) -> None:
         self.summaries: dict[int, tuple[Function, list[Grade]]] = {}
         self.sizes: dict[str, int | None] = {}
+        self.hulls = Hulls()
 
     def leaf(self, node: Node, frame: Frame) -> Grade:
         return _ANCHORED if node.op == "position" else _NOTHING
@@ -175,7 +176,7 @@ class Grades(Facts):
 
     def attend(self, node: Node, *values: Any) -> Grade:
         body: Function = node.attr("body")
-        found = hull(body.outputs[0])
+        found = self.hulls[body.outputs[0]]
         low = -INF if found.low is None or found.low.integer is None else found.low.integer
         high = upper(found.high)
         parts: list[Grade] = [Grade(anchored=found.anchored)]
