@@ -2,7 +2,7 @@
 
     python benchmarks/effort.py [--candidates 24] [--seed 3] [--task update.small]
 
-`effort` and `step` are those of the bar's; a search rejects what takes more than six times the
+`effort` and `step` are those of the bar's; a search rejects what takes more than four times the
 bar's. The last line is the rank correlation, and the largest step of what would be trained.
 """
 

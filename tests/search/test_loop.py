@@ -112,7 +112,7 @@ def test_what_takes_many_times_the_bar_is_rejected_for_its_cost() -> None:
     assert result.history.rejected["T0b", "cost"] == 6
     assert not result.history.found()
     said = next(n.note for n in record.noted if n.verdict == "cost")
-    assert said.startswith("a forward pass takes 1,000,000 numbers per token, more than 600")
+    assert said.startswith("a forward pass takes 1,000,000 numbers per token, more than 400")
 
 
 def test_a_promoted_parent_that_fails_on_a_further_seed_is_not_on_the_shortlist() -> None:

@@ -45,7 +45,7 @@ SURPRISING = 4.0
 """Sds of a task's paired difference that an effect's interval lies above when it is audited."""
 MOST_WORK = 4.0
 """FLOPs per token of a candidate over the bar's, at most."""
-MOST_EFFORT = 6.0
+MOST_EFFORT = 4.0
 """What a candidate may take in training over the bar, at most (`engineer.effort`)."""
 MOST_SEEDS = 16
 """Of a parent, however often it is one."""
