@@ -95,8 +95,16 @@ class Bench:
         return StoreLab(self.store, run, self.executor, seen=_seen)
 
 
+_SAID = [-1, -1]
+
+
 def _seen(done: int, total: int) -> None:
-    print(f"\r  {done} of {total} jobs ", end="\n" if done == total else "", file=sys.stderr)
+    """Where nobody looks, a line for each change."""
+    if sys.stderr.isatty():
+        print(f"\r  {done} of {total} jobs ", end="\n" if done == total else "", file=sys.stderr)
+    elif [done, total] != _SAID:
+        _SAID[:] = done, total
+        print(f"  {done} of {total} jobs", file=sys.stderr, flush=True)
 
 
 Page = Callable[[Mapping[str, Found]], str]
