@@ -9,9 +9,10 @@ users.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import prod
 from typing import TypeAlias
 
 from asiarch.ir import rules
@@ -22,6 +23,7 @@ from asiarch.ir.node import Node, make, topological
 from asiarch.ir.polynomial import Poly, build
 from asiarch.ir.reads import closed, normal_reads
 from asiarch.ir.recurrence import Read, Recurrence, classify
+from asiarch.ir.size import Size
 from asiarch.ir.types import Type
 
 FUSED = frozenset({"silu", "swish", "gelu", "l2norm", "rmsnorm", "layernorm", "rope"})
@@ -205,16 +207,19 @@ CHUNK = 64
 kernel takes less when no document is as long."""
 
 
-SHORT = 16
-"""Where each value is a head of its own: the states that a chunk spares are of a number for a key,
-and the scores of more tokens cost more than these (a quarter of the time of 64 at 1,280 tokens).
+SHORT, FEW = 16, 2
+"""Tokens of a chunk where a head has at most so many values, as where each is a head of its own:
+what a chunk solves for its tokens, or weighs for each key, then costs more than the states that it
+spares (a quarter of the time of 64 at 1,280 tokens with one value, an eighth with two).
 """
 
 
-def chunk_of(found: Recurrence) -> int:
+def chunk_of(found: Recurrence, axes: Mapping[str, Size]) -> int:
     """Tokens of a chunk where nobody asks for a number."""
-    solves = found.coupled is not None or any(f.erases for f in found.factors)
-    return SHORT if solves and not found.values else CHUNK
+    each = found.coupled is not None or any(f.erases for f in found.factors)
+    each = each or found.cls.startswith("diagonal")
+    few = prod(axes[a].integer or CHUNK for a in found.values) <= FEW
+    return SHORT if each and few else CHUNK
 
 
 def kernels_of(found: Recurrence, chunk: int) -> list[Kernel]:
@@ -275,7 +280,9 @@ class _Order:
         if found.kernel and self.loops:
             found = _with_reads(found)
         elif found.kernel:
-            steps = _firsts(kernels_of(found, self.chunk or chunk_of(found)), found)
+            steps = _firsts(
+                kernels_of(found, self.chunk or chunk_of(found, self.plan.function.axes)), found
+            )
             for step in steps:
                 if step.read is not None:
                     self.provider[step.read.node] = step

@@ -8,8 +8,9 @@ whole state, stays too, and the classification says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from typing import TypeAlias
 
 from asiarch.ir import polynomial as P
 from asiarch.ir import rules
@@ -19,6 +20,9 @@ from asiarch.ir.function import Function
 from asiarch.ir.interpreter import Group, schedule
 from asiarch.ir.node import Node, rebuild, topological
 from asiarch.ir.primitives.expand import expand
+
+Writes: TypeAlias = Mapping[Node, Value | None]
+"""Of a state before and after the token: its update, in terms of the state before."""
 
 
 def closed(groups: Iterable[Group]) -> dict[Node, P.Poly]:
@@ -49,10 +53,12 @@ def _of_group(group: Group, order: list[Node], memo: dict[Node, P.Poly]) -> dict
     values = analysis.group(group)
     if any(values.get(s.update) is None for s in group.states) and not _composed(group):
         return {}
+    writes: dict[Node, Value | None] = {}
     for state in group.states:
+        writes[state.leaf] = writes[state.update] = values.get(state.update)
         values[state.update] = {Term(state.update, (), (), ()): Fraction(1)}
     ends = {*leaves, *(s.update for s in group.states)}
-    inner = _terms_of_update(group, ends, values)
+    inner = _terms_of_update(group, ends, values, writes)
     new: dict[Node, Node] = {}
     for node in order:
         given = rebuild(node, tuple(inner.get(a, a) for a in node.args))
@@ -62,7 +68,7 @@ def _of_group(group: Group, order: list[Node], memo: dict[Node, P.Poly]) -> dict
             continue
         if not _plain(given, ends):
             value = analysis.node(given, values)
-            form = _contraction(given, value) if value is not None else None
+            form = _contraction(given, value, writes) if value is not None else None
             if form is None:
                 values[node] = value  # not yet contracted: whoever uses it may be
                 continue
@@ -72,7 +78,7 @@ def _of_group(group: Group, order: list[Node], memo: dict[Node, P.Poly]) -> dict
 
 
 def _terms_of_update(
-    group: Group, ends: set[Node], values: dict[Node, Value | None]
+    group: Group, ends: set[Node], values: dict[Node, Value | None], writes: Writes
 ) -> dict[Node, Node]:
     """What stands on the cycle and contracts the state, as a sum of plain reads, for whoever else
     uses it: multiplied on, the query of a read would get the axes of what is made of the read.
@@ -82,7 +88,7 @@ def _terms_of_update(
     inner: dict[Node, Node] = {}
     for node in group.nodes:
         value = values.get(node)
-        form = None if value is None or node in ends else _contraction(node, value)
+        form = None if value is None or node in ends else _contraction(node, value, writes)
         if form is not None:
             del values[node]
             inner[node] = form
@@ -108,7 +114,7 @@ def _plain(node: Node, ends: set[Node]) -> bool:
     return coefficient != -1
 
 
-def _contraction(node: Node, value: Value) -> Node | None:
+def _contraction(node: Node, value: Value, writes: Writes) -> Node | None:
     """The node of a sum of contracted states and free terms; None if a state is in it as it is."""
     states = [(t, c) for t, c in value.items() if t.leaf is not None]
     if not states or any(not t.over for t, _ in states):
@@ -116,19 +122,35 @@ def _contraction(node: Node, value: Value) -> Node | None:
     merged: dict[tuple[Node, tuple[str, ...], P.Factors], P.Poly] = {}
     for term, coefficient in states:
         assert term.leaf is not None
-        if not set(term.over) <= P.axes_of(term.weight):
+        plain = set(term.over) <= P.axes_of(term.weight)
+        if not plain and not _outer(writes.get(term.leaf), term.leaf.type.axes, term.over):
             return None
         place = (term.leaf, term.over, term.scale)
         merged[place] = P.add(merged.get(place, {}), {term.weight: coefficient})
     parts: list[tuple[bool, Node]] = []
     for (leaf, over, scale), weight in merged.items():
         negative = all(c < 0 for c in weight.values())
-        read = rules.contract(P.build(P.scale(weight, -1) if negative else weight), leaf, over)
+        query = P.build(P.scale(weight, -1) if negative else weight)
+        missing = tuple(a for a in over if a not in query.type.axes)
+        read = rules.contract(expand(query, missing) if missing else query, leaf, over)
         parts.append((negative, _times(read, scale)))
     free = {t.scale: c for t, c in value.items() if t.leaf is None}
     if free:
         parts.append((False, P.build(free)))
     return _sum(sorted(parts, key=lambda p: p[0]), node.type.axes)
+
+
+def _outer(writes: Value | None, axes: Sequence[str], over: Sequence[str]) -> bool:
+    """Is what is written a product of something along `over` and of something along another axis?
+    Then a sum along `over` is read with a query of ones; else the state is no larger than its read.
+    """
+    rest = set(axes) - set(over)
+    written = [t.scale for t in writes or {} if t.leaf is None]
+    return bool(written) and all(
+        any(all(r not in n.type.axes or not set(over) & set(n.type.axes) for n, _ in m)
+            for r in rest)
+        for m in written
+    )  # fmt: skip
 
 
 def _times(read: Node, scale: P.Factors) -> Node:

@@ -205,6 +205,18 @@ op predicted_twice_core[H, K, V](
 }
 """
 
+SUMMED = """
+op summed_core[H, K, V](
+  k: Seq[H, K], v: Seq[H, V], a: Seq[H, K], b: Seq[H]
+) -> Seq[H, V], Seq[H] {
+  state S[H, K, V]
+  S = a * S[t-1] + b * k * (v - k @ S[t-1])
+  state m[H, K]
+  m = b * m[t-1] + k
+  return sum[K](0.5 * S) - linear[V -> V](mean[K](S[t-1])), sum[K](m)
+}
+"""
+
 SIZES = {"G": 2, "H": 2, "K": 3, "V": 5, "M": 4, "N": 4, "D": 3}
 
 
@@ -251,6 +263,7 @@ CLASSES: dict[Program, Expected] = {
     _core(SLOTS): Expected({"A": "identity+rank1"}),
     _core(RATES, ("b",)): Expected({"S": "identity+rank1"}),
     _core(CONSERVED): Expected({"h": "elementwise"}),
+    _core(SUMMED, ("a", "b")): Expected({"S": "diagonal+rank1", "m": "scalar"}),
     _core(PREDICTED, ("a", "b")): Expected({"S": "scalar+rank1"}),
     _core(SURPRISED, ("a", "b")): Expected({"S": "scalar+rank1"}),
     _core(PREDICTED_TWICE, ("a", "b")): Expected({"S": "scalar+rankN"}),

@@ -19,7 +19,10 @@ from .classes import CLASSES
 from .programs import Program, compiled, flat, inputs, streams
 
 LAWS = {"prefix", "length", "batch", "streaming", "stepping", "packing"}
-LONGER = {"momentum_diagonal_core": 8192, "wkv4_core": 8192, "predicted_twice_core": 16384}
+LONGER = {
+    "momentum_diagonal_core": 8192, "wkv4_core": 8192, "predicted_twice_core": 16384,
+    "summed_core": 16384,
+}  # fmt: skip
 """Tokens: for several scans of states, and for several reads of coupled diagonal states or beside
 two erase terms, each a kernel of its own, the operators that do not depend on T are more.
 """
