@@ -31,7 +31,7 @@ from asiarch.search.stats.paired import composite
 from benchmarks.experiments import Found, Part, arguments, carried_out, circumstances
 
 PASSES = (2, 5)
-TASKS = ("update.small", "copy.small", "compression.small", "recall.small")
+TASKS = FULL.claim_tasks
 FIRST = (
     "dual_scale_gate_net", "adaptive_mix_transformer", "sparse_gate_delta", "hier_gate_mem",
     "content_sharp_router", "fusion_conv_amg", "adaptive_fractal_gate_net",
