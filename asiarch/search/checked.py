@@ -37,11 +37,10 @@ class Checked:
 
 @dataclass(slots=True)
 class Checker:
-    """The errors that `check` gives, without its warnings and witnesses.
+    """The errors that `check` gives, without its warnings, witnesses and places.
 
-    Statements that stood in an earlier text are not parsed again, and have no places, nor are they
-    elaborated again where they mean the same; where something is wrong, all is parsed and
-    elaborated, so that what is said of it is right.
+    Statements that stood in an earlier text are not parsed again, nor are they elaborated again
+    where they mean the same.
     """
 
     pieces: Pieces = field(default_factory=Pieces)
@@ -66,10 +65,7 @@ class Checker:
         if self._count % SHARED == 0:
             self._analyses, self._known = Analyses(), {}
         tree = self.pieces.parse(text, FILE, places=False)
-        if tree.diagnostics:  # nothing of it was known
-            return self._judged(tree)
-        found = self._judged(tree, self._memory)
-        return self._judged(self.pieces.parse(text, FILE)) if found.errors else found
+        return self._judged(tree, None if tree.diagnostics else self._memory)
 
     def _judged(self, tree: ParseResult, memory: Memory | None = None) -> Checked:
         elaborator = Elaborator(memory=memory)

@@ -82,7 +82,7 @@ def listed(function: Function) -> list[object]:
 def shown(checked: Checked) -> list[object]:
     facts = checked.facts.items()
     return [
-        checked.errors,
+        [(e.code, e.message) for e in checked.errors],
         {name: listed(f) for name, f in checked.functions.items()},
         {name: (f.entries, f.cost, f.span, f.causal) for name, f in facts},
     ]

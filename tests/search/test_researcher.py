@@ -28,6 +28,7 @@ from asiarch.search.researcher import (
     literature,
     replay,
 )
+from asiarch.search.researcher.draft import Draft, Operator
 from asiarch.search.researcher.proposers import DonorsOf
 from asiarch.search.researcher.prune import pruned
 from asiarch.search.screen import Bounds, Screen
@@ -237,6 +238,32 @@ def test_the_literature_is_proposed_once() -> None:
     assert sorted(seen) == sorted(s.id for s in view.library)
     with pytest.raises(NoProposal, match="seen"):
         proposer.propose(view, np.random.default_rng(1))
+
+
+def test_a_state_that_is_its_own_decay_is_edited_too() -> None:
+    """Its reads stand in one another: the pieces of an edit may not."""
+    text = """op mixer[D](x: Seq[D]) -> Seq[D] where causal {
+  state S[D]
+  S = S[t-1] * (0.5 - S[t-1] * S[t-1]) + x
+  return linear[D](S)
+}
+"""
+    place, rng = SHOP.place(text, "mixer"), random.Random(0)
+    donors = DonorsOf(SHOP, Panel(), Source("it", text, "mixer"))
+    for _ in range(40):
+        for name in ("decay", "erase", "read point", "state"):
+            draft = OPERATORS[name].make(place, rng, donors)
+            assert draft is None or not draft.overlaps, draft
+
+
+def test_an_operator_whose_pieces_overlap_is_stopped() -> None:
+    shop = Workshop()
+    text = "op mixer[D](x: Seq[D]) -> Seq[D] where causal {\n  return linear[D](x)\n}\n"
+    pieces = ((50, 62, "x"), (55, 58, "y"))
+    bad = Operator("bad", True, 1.0, lambda place, rng, donors: Draft("mixer", "", pieces))
+    donors = DonorsOf(shop, Panel(), Source("it", text, "mixer"))
+    assert shop.edited(text, "mixer", bad, random.Random(0), donors) is None
+    assert shop.refused["overlap"] == 1
 
 
 @pytest.mark.parametrize(

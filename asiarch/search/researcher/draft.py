@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 from asiarch.fuzz.edit import Change
@@ -39,6 +40,12 @@ class Draft:
     what: str
     pieces: tuple[tuple[int, int, str], ...]
     provenance: Provenance = field(default_factory=Provenance)
+
+    @property
+    def overlaps(self) -> bool:
+        """Does a piece stand in another one? Then it cannot be made."""
+        ordered = sorted(self.pieces)
+        return any(after[0] < before[1] for before, after in pairwise(ordered))
 
     def record(self, text: str, operator: str, structural: bool) -> EditRecord:
         """Changes from the end of the text to its start, so that places stay true."""

@@ -86,7 +86,7 @@ def _decay(place: Place, rng: random.Random, donors: Donors) -> Draft | None:
     if not found:
         return None
     m = rng.choice(found)
-    products = [(o, _product(m.equation.value, o)) for o in m.old]
+    products = [(o, _product(m.equation.value, o, m.old)) for o in m.old]
     decayed = [(o, p) for o, p in products if p is not None]
     if decayed and rng.random() < 0.3:
         pieces = [(p.span.start, p.span.end, place.piece(o)) for o, p in decayed]
@@ -105,11 +105,11 @@ def _decay(place: Place, rng: random.Random, donors: Donors) -> Draft | None:
     return Draft(m.definition.name.id, f"decay of {m.name} over [{', '.join(axes)}]", tuple(pieces))
 
 
-def _product(root: ast.Expr, old: ast.Index) -> ast.Binary | None:
-    """The product `a * S[t-1]` whose side the old value is."""
+def _product(root: ast.Expr, old: ast.Index, olds: Sequence[ast.Index]) -> ast.Binary | None:
+    """The product `a * S[t-1]` whose side the old value is; no decay has the state in it."""
     for e in _inside(root):
         if isinstance(e, ast.Binary) and e.op == "*" and (e.left is old or e.right is old):
-            return e
+            return e if sum(o in olds for o in _inside(e)) == 1 else None
     return None
 
 

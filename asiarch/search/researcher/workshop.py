@@ -103,6 +103,9 @@ class Workshop:
         if draft is None:
             self._refuse("no place")
             return None
+        if draft.overlaps:  # a mistake of the operator: a long search goes on without this draw
+            self._refuse("overlap")
+            return None
         record = draft.record(text, operator.name, operator.structural)
         child = record.apply(text)
         if child == text or not self.accepts(child, op):
