@@ -179,18 +179,21 @@ class Screening:
         parents = ", ".join(self.screen.seen.get(p, p) for p in noted.parents)
         what = "; ".join(e.what for e in noted.edits)
         made = f"#{noted.number} {noted.operator}" + (f" of {parents}" if parents else "")
-        return _short(f"{made}: {what}" if what else made)
+        return self._named(f"{made}: {what}" if what else made)
+
+    def _named(self, text: str) -> str:
+        """Digests by the names of what was seen, else by their beginning."""
+        return re.sub(
+            r"[0-9a-f]{64}", lambda found: self.screen.seen.get(found[0], found[0][:8]), text
+        )
 
     def _refuse(self, tier: str, noted: Noted, history: History) -> None:
         history.rejected[tier, noted.verdict] += 1
         self.record.proposed(noted)
         why = noted.note.partition("\n")[0]
-        self.watch.note(f"{self._said(noted)}: rejected at {tier}, {noted.verdict}: {_short(why)}")
-
-
-def _short(text: str) -> str:
-    """Digests by their beginning."""
-    return re.sub(r"[0-9a-f]{64}", lambda found: found[0][:8], text)
+        self.watch.note(
+            f"{self._said(noted)}: rejected at {tier}, {noted.verdict}: {self._named(why)}"
+        )
 
 
 def _judgement(noted: Noted, verdict: Verdict) -> Noted:
