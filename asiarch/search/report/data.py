@@ -52,6 +52,7 @@ class Asked:
     machine: Mapping[str, str] = field(default_factory=_texts)
     versions: Mapping[str, str] = field(default_factory=_texts)
     warning: str = ""
+    ceiling: str = ""  # known operators that do what no candidate may
 
 
 @dataclass(frozen=True, slots=True)

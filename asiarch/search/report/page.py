@@ -89,8 +89,9 @@ def _asked(asked: Asked) -> str:
     rows = {
         "command": asked.command, "protocol": asked.protocol, "protocol hash": asked.protocol_hash,
         "claims": "allowed" if asked.claims else "none, it screens", "effect": level,
-        "baseline": asked.baseline, "tasks": ", ".join(asked.tasks), "budget": _pairs(asked.budget),
-        "spent": _pairs(asked.spent), "started": asked.started, "ended": asked.ended,
+        "baseline": asked.baseline, "ceiling": asked.ceiling, "tasks": ", ".join(asked.tasks),
+        "budget": _pairs(asked.budget), "spent": _pairs(asked.spent), "started": asked.started,
+        "ended": asked.ended,
         "seed": asked.seed, "code": asked.code, "machine": _pairs(asked.machine),
         "versions": _pairs(asked.versions),
     }  # fmt: skip

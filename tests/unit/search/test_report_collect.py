@@ -16,9 +16,12 @@ from asiarch.search.engineer.design import Design
 from asiarch.search.engineer.scores import Score
 from asiarch.search.engineer.scores import Scores as EngineerScores
 from asiarch.search.job import Job, done, failed
+from asiarch.search.library import panel
 from asiarch.search.protocol import Protocol, Tier
 from asiarch.search.report import data as d
 from asiarch.search.report.collect import collect, components, gains
+from asiarch.search.report.collect.candidates import PANEL
+from asiarch.search.report.collect.collect import _ceiling
 from asiarch.search.report.collect.edits import edit_effects, share
 from asiarch.search.report.collect.effects import Effects
 from asiarch.search.report.collect.scores import Result, results, scores
@@ -186,6 +189,20 @@ def test_effects_are_the_means_of_paired_differences(
             assert e.estimate.value == pytest.approx(sum(wanted) / len(wanted))
             assert e.seeds == len(wanted)
             assert e.estimate.low < e.estimate.value < e.estimate.high
+
+
+def test_the_ceiling_is_what_is_beyond_the_bounds_of_a_candidate(collected: d.ReportData) -> None:
+    assert collected.asked.ceiling == ""
+    rows = [
+        d.Candidate(e.name, e.name, e.text, e.op, arm=PANEL, overall=d.Estimate(float(n)))
+        for n, e in enumerate(panel())
+        if e.op in ("softmax_mixer", "softmaxc_mixer", "swa_mixer", "delta_mixer")
+    ]
+    assert len(rows) == 4
+    first, second = sorted((r.name for r in rows if "softmax" in r.name), reverse=True)
+    said = _ceiling(rows)
+    assert said.endswith("beyond the bounds of a candidate")
+    assert {first, second} == set(said.split(", ")[:2])
 
 
 def test_the_baseline_is_the_best_of_the_panel_unless_one_was_named(

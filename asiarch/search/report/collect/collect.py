@@ -21,12 +21,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any, cast
 
 import numpy as np
 
+from asiarch.search.checked import Checker
 from asiarch.search.report import data as d
 from asiarch.search.report.collect.candidates import PANEL, People
 from asiarch.search.report.collect.discoveries import discoveries
@@ -35,6 +37,7 @@ from asiarch.search.report.collect.effects import Effects, best_of_panel
 from asiarch.search.report.collect.gains import edit_question
 from asiarch.search.report.collect.scores import Result, Scores, results, scores
 from asiarch.search.report.lineages import roots
+from asiarch.search.screen import Bounds, gate
 from asiarch.search.stats.confirm import power
 from asiarch.search.stats.rank import correlation
 from asiarch.search.store import Event, Run, Store
@@ -76,7 +79,10 @@ def collect(
     names = {c.id: c.name for c in rows}
     unit, arms = discoveries(store, begun.protocol_hash)
     return d.ReportData(
-        asked=_asked(store, begun, protocol, log, effects, names, title or run, command),
+        asked=replace(
+            _asked(store, begun, protocol, log, effects, names, title or run, command),
+            ceiling=_ceiling(rows),
+        ),
         candidates=tuple(rows),
         power=_power(protocol),
         discoveries=tuple(arms),
@@ -119,6 +125,20 @@ def _asked(
         spent={k: _amount(b.spent) for k, b in sorted(budgets.items())},
         machine={k: str(v) for k, v in machine.items()},
     )
+
+
+def _ceiling(candidates: Sequence[d.Candidate]) -> str:
+    """Members of the panel that do what no candidate may, as softmax attention: the best first."""
+    checker, above = Checker(), list[d.Candidate]()
+    for c in candidates:
+        checked = checker.check(c.text) if c.panel and c.text else None
+        facts = checked.facts.get(c.op) if checked is not None else None
+        if facts is not None and gate(facts, Bounds(), {}) is not None:
+            above.append(c)
+    known = [c for c in above if c.overall.known]
+    known.sort(key=lambda c: -c.overall.value)
+    said = ", ".join(c.name for c in known)
+    return f"{said}, beyond the bounds of a candidate" if said else ""
 
 
 def _date(at: float) -> str:
