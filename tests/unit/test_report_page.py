@@ -98,7 +98,7 @@ def planted(data: d.ReportData) -> d.ReportData:
     )  # fmt: skip
     asked = d.Asked(
         *(HOSTILE,) * 3, True, *(HOSTILE,) * 4, 0.95, (HOSTILE,), *(HOSTILE,) * 6,
-        texts, texts, texts, texts, HOSTILE,
+        texts, texts, texts, texts, HOSTILE, HOSTILE,
     )  # fmt: skip
     return replace(
         data, asked=asked, candidates=rows, pareto_question=HOSTILE, compute_unit=HOSTILE,
