@@ -107,7 +107,7 @@ class Facts:
         for node in function.nodes():
             costs.total = Sum()
             frame.values[node] = frame.evaluate(node)
-            out[node] = costs.total.get("work")
+            out[node] = costs.settle().get("work")
             costs.function, costs.numels = function, {}
         return out
 
