@@ -105,6 +105,23 @@ def test_one_helper_is_one_function() -> None:
     assert called == {first["inner"]}
 
 
+def held(checker: Checker) -> int:
+    return len(checker._memory.statements) + len(checker._memory.numbers)
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known, "MOST", 8)
-    test_what_is_known_is_what_would_be_made()
+    """What is over the bound is dropped before the next text, and that text's own is all there is.
+    Nothing else changes by it.
+    """
+    most = 8
+    monkeypatch.setattr(known, "MOST", most)
+    checker, dropped, before = Checker(), 0, 0
+    for text in texts():
+        checker.kept.clear()
+        alone = Checker()
+        assert shown(checker.check(text)) == shown(alone.check(text)), text
+        assert held(checker) <= most + held(alone)
+        assert len(checker._memory.functions) <= len(checker._memory.numbers)
+        dropped += held(checker) < before
+        before = held(checker)
+    assert dropped
