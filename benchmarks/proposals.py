@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from asiarch.analysis.flow import reached, unused_parameters
 from asiarch.analysis.report import check
 from asiarch.search.archive import Archive, Bandit, Draw, Elite, fill, niche, snapshot
 from asiarch.search.library import panel
@@ -37,6 +38,7 @@ class Measured:
     distinct: int = 0
     accepted: int = 0
     checked: int = 0
+    dead: int = 0
     none: int = 0
     tries: int = 0
     seconds: float = 0.0
@@ -78,6 +80,7 @@ def measure(
                 report = check(child.text)
                 out.checked += 1
                 out.accepted += report.ok and report.ops[child.op].causal
+                out.dead += _dead(shop, child)
             if child.digest not in seen:
                 seen[child.digest] = f"c{len(seen)}"
                 found = _enter(archive, shop, Source(seen[child.digest], child.text, child.op))
@@ -85,6 +88,13 @@ def measure(
         number += 1
     out.refused = shop.refused
     return out, made
+
+
+def _dead(shop: Workshop, child: Proposal) -> bool:
+    """Has it states or parameters that reach no result?"""
+    function = shop.checker.check(child.text).functions[child.op]
+    live = reached(function)
+    return bool(unused_parameters(function)) or any(s.leaf not in live for s in function.states)
 
 
 def _enter(archive: Archive, shop: Workshop, source: Source) -> str:
@@ -119,6 +129,7 @@ def main() -> None:
     print(f"distinct identities  {found.distinct / count:.1%}")
     if options.check:
         print(f"accepted by check    {found.accepted} of {found.checked}")
+        print(f"dead parts           {found.dead} of {found.checked}")
     draws = found.tries / count
     print(f"time                 {found.seconds / count * 1e3:.1f} ms each, {draws:.2f} draws")
     print(f"longest text         {found.longest} characters")

@@ -210,7 +210,7 @@ kernel takes less when no document is as long."""
 SHORT, FEW = 16, 2
 """Tokens of a chunk where a head has at most so many values, as where each is a head of its own:
 what a chunk solves for its tokens, or weighs for each key, then costs more than the states that it
-spares (a quarter of the time of 64 at 1,280 tokens with one value, an eighth with two).
+spares (`python benchmarks/short_chunks.py`).
 """
 
 

@@ -13,10 +13,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from asiarch.laws.culprit import UNSET
 from asiarch.laws.form import Streams
 from asiarch.laws.subject import Subject
-
-UNSET = "empty"
 
 
 class _Watch(TorchDispatchMode):

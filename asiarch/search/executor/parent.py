@@ -28,7 +28,7 @@ HEAP = {
     "MALLOC_TOP_PAD_": str(1 << 26),
 }
 """For glibc, others ignore it: a training step frees all that it took, and a heap that gives that
-back to the system has it zeroed again, page by page, in the next step: 2 to 5 % of the time.
+back to the system has it zeroed again, page by page, in the next step.
 """
 STARTS = 3
 

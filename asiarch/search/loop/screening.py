@@ -169,7 +169,7 @@ class Screening:
         if self.most_effort and effort > self.most_effort:
             said = (
                 f"a forward pass takes {effort:,.0f} numbers per token, more than"
-                f" {self.most_effort:,.0f}: by a loop over tokens, or states written down"
+                f" {self.most_effort:,.0f}: loops over tokens, and states written down, do"
             )
             return _with(noted, "cost", verdict.digest, label, said)
         return _with(noted, ACCEPTED, verdict.digest, label, "")
