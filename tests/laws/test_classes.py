@@ -41,6 +41,18 @@ def test_the_class_is_the_expected_one(program: Program) -> None:
     assert {v["class"] for v in table.values()} == set(expected.classes.values())
 
 
+CONTRACTED = ("predicted_core", "surprised_core", "predicted_twice_core", "summed_core")
+
+
+@pytest.mark.parametrize("program", [p for p in CLASSES if p.op in CONTRACTED], ids=str)
+def test_what_contracts_a_state_is_a_read_of_it(program: Program) -> None:
+    """Whole, the state of every token would be written down: right, and ten times as slow."""
+    (found,) = (r for r in recurrences(flat(program)) if r.states[0].name == "S")
+    assert found.reads
+    assert {r.side for r in found.reads} == {"keys"}
+    assert all(set(r.q.type.axes) <= {"H", "K"} for r in found.reads)
+
+
 @pytest.mark.parametrize("time", [1, 21])
 @ALL
 def test_exact(program: Program, time: int) -> None:
