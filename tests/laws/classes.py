@@ -177,20 +177,20 @@ op rates_core[G, H, K, V](
 PREDICTED = """
 op predicted_core[H, K, V](
   k: Seq[H, K], v: Seq[H, V], a: Seq[H], b: Seq[H]
-) -> Seq[H, V] {
+) -> Seq[K] {
   state S[H, K, V]
   S = a * S[t-1] + b * k * (v - k @ (a * S[t-1]))
-  return linear[V -> V](k @ (a * S[t-1]))
+  return linear[H, V -> K](k @ (a * S[t-1]))
 }
 """
 
 SURPRISED = """
 op surprised_core[H, K, V](
   k: Seq[H, K], v: Seq[H, V], a: Seq[H], b: Seq[H]
-) -> Seq[H, V], Seq[H, V] {
+) -> Seq[K], Seq[H, V] {
   state S[H, K, V]
   S = a * S[t-1] + b * k * (v - k @ S[t-1])
-  return linear[V -> V](v - k @ S[t-1]), v - k @ S[t-1]
+  return linear[H, V -> K](v - k @ S[t-1]), v - k @ S[t-1]
 }
 """
 
