@@ -175,22 +175,22 @@ op rates_core[G, H, K, V](
 """
 
 PREDICTED = """
-op predicted_core[H, K, V](
+op predicted_core[D, H, K, V](
   k: Seq[H, K], v: Seq[H, V], a: Seq[H], b: Seq[H]
-) -> Seq[K] {
+) -> Seq[D] {
   state S[H, K, V]
   S = a * S[t-1] + b * k * (v - k @ (a * S[t-1]))
-  return linear[H, V -> K](k @ (a * S[t-1]))
+  return linear[H, V -> D](k @ (a * S[t-1]))
 }
 """
 
 SURPRISED = """
-op surprised_core[H, K, V](
+op surprised_core[D, H, K, V](
   k: Seq[H, K], v: Seq[H, V], a: Seq[H], b: Seq[H]
-) -> Seq[K], Seq[H, V] {
+) -> Seq[D], Seq[H, V] {
   state S[H, K, V]
   S = a * S[t-1] + b * k * (v - k @ S[t-1])
-  return linear[H, V -> K](v - k @ S[t-1]), v - k @ S[t-1]
+  return linear[H, V -> D](v - k @ S[t-1]), v - k @ S[t-1]
 }
 """
 
