@@ -24,6 +24,7 @@ from asiarch.ir.polynomial import Poly, build
 from asiarch.ir.reads import closed, normal_reads
 from asiarch.ir.recurrence import Read, Recurrence, classify
 from asiarch.ir.size import Size
+from asiarch.ir.steady import steady
 from asiarch.ir.types import Type
 
 FUSED = frozenset({"silu", "swish", "gelu", "l2norm", "rmsnorm", "layernorm", "rope"})
@@ -85,7 +86,7 @@ class Plan:
 def make_plan(function: Function, chunk: int | None = None, *, loops: bool = False) -> Plan:
     """`loops`: every state by a loop over tokens, the form that is shortest to read."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 12_000))
-    flat = normal_reads(_carry_delays(flatten(function, keep=_keep)))
+    flat = normal_reads(_carry_delays(steady(flatten(function, keep=_keep))))
     refuse(flat)
     plan = Plan(flat)
     groups = [s for s in schedule(flat) if isinstance(s, Group)]

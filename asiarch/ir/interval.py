@@ -210,6 +210,7 @@ def running(x: Range) -> Range:
 
 _RULES: dict[str, Callable[[float], float]] = {
     "exp": lambda v: math.exp(v) if v < 709 else INF,
+    "expm1": lambda v: math.expm1(v) if v < 709 else INF,
     "log": lambda v: math.log(v) if v > 0 else -INF,
     "sqrt": lambda v: math.sqrt(v) if v > 0 else 0.0,
     "tanh": math.tanh,

@@ -109,6 +109,7 @@ UNARY = {
     "negative": (I.negative, lambda v: -v),
     "floor": (I.floor, math.floor),
     "exp": (lambda x: I.monotone("exp", x), math.exp),
+    "expm1": (lambda x: I.between(x, "expm1", -1, INF), math.expm1),
     "sqrt": (lambda x: I.monotone("sqrt", x), lambda v: math.sqrt(v) if v >= 0 else None),
     "log": (lambda x: I.monotone("log", x), lambda v: math.log(v) if v > 0 else None),
     "tanh": (lambda x: I.between(x, "tanh", -1, 1), math.tanh),

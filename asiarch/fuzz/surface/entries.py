@@ -27,6 +27,7 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "dropout": lambda x: x,
     "erf": np.vectorize(math.erf, otypes=[float]),
     "exp": np.exp,
+    "expm1": np.expm1,
     "floor": np.floor,
     "log": np.log,
     "logsigmoid": lambda x: -np.logaddexp(0, -x),

@@ -35,6 +35,7 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 P = 1289
 SQUARE = P * P
 N = P**3
+HALF = Fraction(1, 2)
 NEG = -(2**63) + 1
 """The infinity: lowest as an integer and, its bits being a negative subnormal, as a float."""
 
@@ -171,13 +172,22 @@ def exp(x: ArrayLike) -> Array:
 
 
 def power(x: ArrayLike, exponent: Number) -> Array:
-    """x**exponent for a constant exponent: integers exactly, halves by `sqrt`, else a tag."""
+    """x**exponent for a constant exponent: integers exactly, halves by `sqrt`, else exp(u)**c is
+    exp(u c), and of what is no exponential a tag.
+    """
     a = _array(x)
     if float(exponent).is_integer():
         return _integer_power(a, int(exponent))
     if float(2 * exponent).is_integer():
         return _integer_power(sqrt(a), int(2 * exponent))
-    return tag(f"power {float(exponent)!r}", a)
+    return _of_exponent(a, exponent, tag(f"power {float(exponent)!r}", a))
+
+
+def _of_exponent(a: Array, factor: Number, otherwise: Array) -> Array:
+    """exp(u factor) where a is exp(u), that is where a % p is 1."""
+    m = (a - 1) // P
+    u = (m - P * (m * (m - 1) // 2 % P)) % SQUARE
+    return np.where((a % P == 1) & (a != NEG), exp(mul(u, number(factor))), otherwise)
 
 
 def _integer_power(base: Array, exponent: int) -> Array:
@@ -219,10 +229,10 @@ def _limit(value: Array, x: ArrayLike, at_neg: int) -> Array:
 
 
 def sqrt(x: ArrayLike) -> Array:
-    """A tagged unit (prime to p); squares of 1..1024 have their true root."""
+    """A tagged unit (prime to p); exp(u / 2) of exp(u); squares of 1..1024 have their true root."""
     a = _array(x)
     hashed = tag("sqrt", a)
-    hashed = np.where(hashed % P == 0, hashed + 1, hashed)
+    hashed = _of_exponent(a, HALF, np.where(hashed % P == 0, hashed + 1, hashed))
     root = np.rint(np.sqrt(np.clip(a, 0, 2**20).astype(np.float64))).astype(np.int64)
     return np.where((root * root == a) & (a > 0), root, hashed)
 
