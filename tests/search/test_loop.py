@@ -19,7 +19,7 @@ import pytest
 from asiarch.search.engineer import engineer
 from asiarch.search.job import Job, Outcome, blob_name, failed
 from asiarch.search.lab import FakeLab
-from asiarch.search.loop import ARMS, Found, Memory, Search, Settings, plan
+from asiarch.search.loop import ARMS, Found, Memory, Search, Settings, plan, screening
 from asiarch.search.loop import search as loop
 from asiarch.search.loop.arms import Asked
 from asiarch.search.loop.panel import panel
@@ -28,6 +28,7 @@ from asiarch.search.loop.watch import Silent
 from asiarch.search.protocol import Protocol, Tier
 from asiarch.search.report.collect import collect
 from asiarch.search.researcher import Proposal, Workshop
+from asiarch.search.screen import Verdict
 from asiarch.search.store import Conflict, Store
 from tests.search import fake_search
 from tests.search.fake import TINY, World
@@ -73,6 +74,61 @@ def test_a_search_that_is_out_of_budget_goes_on_where_it_was() -> None:
     assert "jobs were run" in cut.ended
     again, _, _ = found(most=lab.ran)
     assert again.archive() == whole.archive()
+
+
+class Clocked(FakeLab):
+    """Its time is up once it has run `hours` jobs."""
+
+    hours = 0
+
+    @property
+    def left(self) -> float | None:
+        return 1e9 if self.ran < self.hours else 0.0
+
+    @left.setter
+    def left(self, value: float | None) -> None:
+        pass
+
+
+def clocked(hours: int, before: tuple[Memory, Clocked] | None = None) -> tuple[Memory, Clocked]:
+    """A search until its time is up, of what another one knew."""
+    lab, record = Clocked(World()), Memory()
+    lab.hours = hours
+    if before is not None:
+        lab.known, record.rooms, record.charged = (
+            dict(before[1].known), dict(before[0].rooms), list(before[0].charged),
+        )  # fmt: skip
+    Search(Settings(TINY, ARMS["full"], 0, "run", None), lab, record).result()
+    return record, lab
+
+
+def test_a_search_that_goes_on_with_less_time_left_draws_what_it_drew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A slot that was judged after the last one that was measured stays in the past of the later
+    rounds, though there is no time for another.
+    """
+    monkeypatch.setattr(screening.Screening, "_judged", _every_third(screening.Screening._judged))
+    first = clocked(360)
+    again = clocked(0, first)
+    noted = [(n.number, n.text, n.verdict) for n in first[0].noted]
+    assert [(n.number, n.text, n.verdict) for n in again[0].noted] == noted
+    assert again[1].ran == 0
+    assert len(first[0].rooms) > 2
+    rounds = {n: v for n, _, v in noted}
+    assert any(rounds.get(len(TINY.panel) + loop.ROUND * r - 1) == "duplicate" for r in (1, 2))
+    more = clocked(60, first)
+    assert [(n.number, n.text, n.verdict) for n in more[0].noted][: len(noted)] == noted
+    assert len(more[0].noted) > len(noted)
+
+
+def _every_third(judged):
+    def refused(self, proposal, noted, twin):
+        if noted.number % 3 == (len(TINY.panel) - 1) % 3:
+            return Verdict("seen", proposal.digest, known="a test")
+        return judged(self, proposal, noted, twin)
+
+    return refused
 
 
 def test_softmax_attention_is_the_ceiling_and_not_the_bar() -> None:

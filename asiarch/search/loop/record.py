@@ -22,6 +22,8 @@ from asiarch.search.store import Candidate, Edit, Proposal, Store
 
 PANEL = "panel"
 ACCEPTED, DUPLICATE = "accepted", "duplicate"
+ROOM = "room"
+"""An event of a round: how many candidates it may measure; the last one counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,13 @@ class Record(Protocol):
         """How many of those proposals are candidates that were charged before."""
         ...
 
+    def room(self, round: int) -> int | None:
+        """How many candidates a round might measure when it was begun before; None for one that
+        was not.
+        """
+        ...
+
+    def give_room(self, round: int, room: int) -> None: ...
     def event(self, kind: str, subject: str, data: Json = None) -> None:
         """Once for each kind and subject."""
         ...
@@ -78,6 +87,7 @@ class Memory:
     shortlist: list[str] = field(default_factory=list[str])
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
     charged: list[int] = field(default_factory=list[int])
+    rooms: dict[int, int] = field(default_factory=dict[int, int])
 
     def together(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -93,6 +103,12 @@ class Memory:
 
     def charged_among(self, numbers: Iterable[int]) -> int:
         return len(set(numbers) & set(self.charged))
+
+    def room(self, round: int) -> int | None:
+        return self.rooms.get(round)
+
+    def give_room(self, round: int, room: int) -> None:
+        self.rooms[round] = room
 
     def event(self, kind: str, subject: str, data: Json = None) -> None:
         self.events[kind, subject] = data
@@ -113,7 +129,12 @@ class StoreRecord:
     def __init__(self, store: Store, run: str) -> None:
         self.store = store
         self.run = run
-        self._told = {(e.kind, e.subject) for e in store.events.all() if e.run == run}
+        before = [e for e in store.events.all() if e.run == run]
+        self._told = {(e.kind, e.subject) for e in before}
+        self._rooms: dict[int, int] = {}
+        for event in before:
+            if event.kind == ROOM and isinstance(event.data, int):
+                self._rooms[int(event.subject)] = event.data
 
     def together(self) -> AbstractContextManager[None]:
         return self.store.transaction()
@@ -140,6 +161,14 @@ class StoreRecord:
 
     def charged_among(self, numbers: Iterable[int]) -> int:
         return self.store.budgets.charged(self.run, map(self._subject, numbers))
+
+    def room(self, round: int) -> int | None:
+        return self._rooms.get(round)
+
+    def give_room(self, round: int, room: int) -> None:
+        if self._rooms.get(round) != room:
+            self._rooms[round] = room
+            self.store.events.add(ROOM, str(round), room, run=self.run)
 
     def _subject(self, number: int) -> str:
         return f"{self.run} candidate {number}"

@@ -198,7 +198,7 @@ class Search:
         barren = 0
         while barren < BARREN:
             first = len(settings.protocol.panel) + found.rounds * ROUND
-            room = self._room(history, self.record.charged_among(range(first, first + ROUND)))
+            room = self._room(history, first)
             if room == 0:
                 found.ended = f"{settings.candidates} candidates were measured"
                 return
@@ -213,20 +213,37 @@ class Search:
             found.rounds += 1
         found.ended = f"{BARREN} rounds brought nothing new"
 
-    def _room(self, history: History, before: int) -> int:
-        """How many candidates the next round may measure; so many that it had `before`, which cost
-        nothing now. Raises OutOfBudget where one more would cost the confirmation of what passed.
+    def _room(self, history: History, first: int) -> int:
+        """How many candidates the round of slots from `first` on may measure.
+
+        A round that was begun before has at least the room that it had, which costs nothing now,
+        and just that when a later one was begun: with less, slots that were judged would be left
+        out, and with more, others measured, and the later rounds would be drawn from another past.
         """
-        limit, left = self.settings.candidates, self.lab.left
-        room = ROUND if limit is None else min(ROUND, max(0, limit - history.candidates))
-        if left is None or not room:
-            return room
+        number, limit = self.found.rounds, self.settings.candidates
+        most = ROUND if limit is None else min(ROUND, max(0, limit - history.candidates))
+        known = self.record.room(number)
+        if known is not None and self.record.room(number + 1) is not None:
+            return min(most, known)
+        charged = self.record.charged_among(range(first, first + ROUND))
+        room = min(most, max(self._affordable(), known or 0, charged))
+        if most and room < 1:
+            raise OutOfBudget(
+                f"the time is used up but for {self.lab.left or 0:.0f} s, which what was promoted"
+                " needs"
+            )
+        if room:
+            self.record.give_room(number, max(room, known or 0))
+        return room
+
+    def _affordable(self) -> int:
+        """Candidates whose measurement leaves time for the confirmation of what was promoted."""
+        if self.lab.left is None:
+            return ROUND
         protocol, cost = self.settings.protocol, self.engineer.cost
-        free = left * self.settings.workers - plans.finish(protocol, cost, len(self.found.promoted))
-        fits = int(free / plans.candidate(protocol, self.tier, cost))
-        if max(fits, before) < 1:
-            raise OutOfBudget(f"the time is used up but for {left:.0f} s")
-        return min(room, max(fits, before))
+        finish = plans.finish(protocol, cost, len(self.found.promoted))
+        free = self.lab.left * self.settings.workers - finish
+        return int(free / plans.candidate(protocol, self.tier, cost))
 
     def _round(self, sifted: Sifted, history: History, yardstick: Yardstick) -> None:
         fresh = sifted.fresh
