@@ -289,6 +289,14 @@ def test_a_reason_is_shown_in_words() -> None:
     assert "Turned away: a loss was not finite at T1: the loss was not finite at step 140." in shown
 
 
+def test_a_design_of_the_panel_that_failed_says_so_in_the_table() -> None:
+    first = next(c for c in MADE.candidates if c.panel)
+    failed = replace(first, reason="nan", reached="T1")
+    text = page(replace(MADE, candidates=(failed,)))
+    assert "<td>panel: nan</td>" in text
+    assert "<td>panel</td><td>panel</td>" in page(replace(MADE, candidates=(first,)))
+
+
 # -- the verdict -----------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from asiarch.search.report.data import Asked, Candidate
-from asiarch.search.report.outcome import OUTCOMES, TURNED, outcome
+from asiarch.search.report.outcome import OUTCOMES, PANEL, TURNED, outcome
 from asiarch.search.report.text import anchor, cut, escape, interval, number
 
 NAME, REASON = 190, 110  # pixels of a name and of a reason
@@ -63,7 +63,7 @@ def _select(name: str, values: Sequence[str]) -> str:
 
 def _row(c: Candidate, asked: Asked) -> str:
     what = outcome(c, claims=asked.claims)
-    said = f": {c.reason}" if what == TURNED else ""
+    said = f": {c.reason}" if what == TURNED or (what == PANEL and c.reason) else ""
     cells = (
         escape(c.arm), escape(cut(what + said, REASON, 12)), escape(c.reached),
     )  # fmt: skip
