@@ -4,6 +4,7 @@
     python benchmarks/tiny_tasks.py --mixers delta none --tasks update parity
     python benchmarks/tiny_tasks.py --keep runs/tiny.jsonl             goes on where it stopped
     python benchmarks/tiny_tasks.py --seeds 3 --rates 0.012            other seeds, other rates
+    python benchmarks/tiny_tasks.py --keep runs/tiny.jsonl --show      the table of what is kept
 
 A cell is the best learning rate of each seed, as in the reference, whose rates are the default. It
 agrees when the area under the training loss is within three deviations of a difference of two runs
@@ -19,8 +20,8 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -177,8 +178,10 @@ def table(cells: Sequence[Cell], known: Reference) -> str:
 def main() -> int:
     known = reference()
     arguments = _parser(known).parse_args()
-    torch.set_num_threads(1)
     kept = _kept(arguments.keep)
+    if arguments.show:
+        return _told(merged(kept, arguments.seeds), known)
+    torch.set_num_threads(1)
     cells: list[Cell] = []
     for task in arguments.tasks:
         for mixer in arguments.mixers:
@@ -192,6 +195,31 @@ def main() -> int:
                         file.write(json.dumps({"key": key, **vars(kept[key])}) + "\n")
             cells.append(kept[key])
             print(table(cells[-1:], known).splitlines()[-1], file=sys.stderr, flush=True)
+    return _told(cells, known)
+
+
+def merged(kept: Mapping[str, Cell], seeds: int) -> list[Cell]:
+    """What was kept of so many seeds, a cell by the best of all rates that were tried, by task."""
+    found: dict[tuple[str, str], list[Cell]] = {}
+    for key, cell in kept.items():
+        if key.split()[2] == str(seeds):
+            found.setdefault((cell.task, cell.mixer), []).append(cell)
+    order = {task: n for n, task in enumerate(TASKS)}
+    return [_best(found[key]) for key in sorted(found, key=lambda k: order[f"{k[0]}.small"])]
+
+
+def _best(cells: Sequence[Cell]) -> Cell:
+    """Of one seed each, or means over the same ones."""
+    longs = [c.long for c in cells if c.long is not None]
+    return replace(
+        min(cells, key=lambda c: c.loss),
+        auc=min(c.auc for c in cells),
+        long=max(longs) if longs else None,
+        seconds=sum(c.seconds for c in cells),
+    )
+
+
+def _told(cells: Sequence[Cell], known: Reference) -> int:
     print(table(cells, known))
     wrong = [c for c in cells if verdict(c, known) != "ok"]
     print(f"{len(cells) - len(wrong)} of {len(cells)} cells agree")
@@ -214,6 +242,7 @@ def _parser(known: Reference) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rates", nargs="+", type=float, default=list(RATES))
     parser.add_argument("--keep", type=Path, help="a file of results to go on from")
+    parser.add_argument("--show", action="store_true", help="the table of FILE; train nothing")
     return parser
 
 

@@ -57,3 +57,15 @@ def test_networks_have_as_many_parameters() -> None:
 )
 def test_verdicts(cell: tiny_tasks.Cell, says: str) -> None:
     assert tiny_tasks.verdict(cell, KNOWN) == says
+
+
+def test_what_is_kept_is_shown_by_the_best_of_its_rates() -> None:
+    kept = {
+        "delta update 1 [0.012]": replace(SAME, loss=0.1, auc=1.3, rate=0.012),
+        "delta update 1 [0.005]": replace(SAME, loss=0.05, auc=1.4, rate=0.005),
+        "delta update 4 [0.012]": replace(SAME, loss=0.01, auc=1.0),
+        "none mqar 1 [0.012]": replace(SAME, mixer="none", task="mqar"),
+    }
+    first, second = tiny_tasks.merged(kept, 1)
+    assert (first.mixer, second.mixer) == ("none", "delta")
+    assert second == replace(SAME, loss=0.05, auc=1.3, rate=0.005, seconds=2.0)
