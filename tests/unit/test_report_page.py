@@ -315,6 +315,21 @@ def test_a_screening_protocol_claims_nothing_whatever_the_rows_say() -> None:
     assert not re.search('class="f k0"[^>]*><title>', text.split("On fresh seeds")[1][:4000])
 
 
+def test_a_claim_whose_interval_includes_the_baseline_says_so() -> None:
+    """The test is one-sided, the interval is not: a reader must not find a contradiction."""
+    claim = next(c for c in MADE.candidates if c.claim)
+    near = replace(claim, confirmed=replace(claim.confirmed, value=0.7, low=-0.1, high=1.5))
+    others = tuple(c for c in MADE.candidates if c.panel)
+    one = replace(MADE, candidates=(near, *others))
+    assert f"The two-sided interval of {near.name} includes the baseline" in said(one)
+    of_one = "Of 1 operator measured on fresh seeds 1 passed the test of a claim, and the intervals"
+    assert f"{of_one} of 0 are above the baseline" in page(one)
+    clear = replace(near, confirmed=replace(near.confirmed, low=0.1))
+    two = replace(MADE, candidates=(clear, *others))
+    assert "two-sided" not in said(two)
+    assert f"{of_one} of 1 are above the baseline" in page(two)
+
+
 def test_claims_stand_with_their_intervals() -> None:
     claims = [c for c in MADE.candidates if c.claim]
     assert verdict(MADE).headline.startswith(f"{len(claims)} claims: ")

@@ -63,7 +63,7 @@ def _effects(found: Found, history: History, member: Member, posterior: Posterio
         yield (
             f"{stands} on {protocol.confirm_seeds} fresh seeds:"
             f" {verdict.effect:+.2f} [{verdict.low:+.2f}, {verdict.high:+.2f}],"
-            f" Holm p {verdict.p:.2g}."
+            f" one-sided Holm p {verdict.p:.2g}."
         )
     if member.design.sizes:
         yield "Measured at " + ", ".join(f"{n} = {v}" for n, v in member.design.sizes) + "."

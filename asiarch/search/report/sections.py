@@ -24,6 +24,7 @@ from asiarch.search.report.figures.discovery import WITHOUT
 from asiarch.search.report.figures.learning_rates import at_edge
 from asiarch.search.report.figures.tiers import gates
 from asiarch.search.report.text import count, percent
+from asiarch.search.report.verdict import claims_of
 
 ENOUGH = 0.5  # of the longest arm's compute, for a null arm to say something
 
@@ -90,10 +91,11 @@ def pictures(data: ReportData) -> Iterator[Figure]:
 
 def _effects(data: ReportData) -> str:
     confirmed = [c for c in data.candidates if c.on_fresh_seeds and not c.panel]
+    passed = len(claims_of(data))
     held = sum(c.confirmed.bounded and c.confirmed.low > 0 for c in confirmed)
     start = (
-        f"{held} of {count(len(confirmed), 'operator')} measured on fresh seeds stayed above the "
-        "baseline; open"
+        f"Of {count(len(confirmed), 'operator')} measured on fresh seeds {passed} passed the test "
+        f"of a claim, and the intervals of {held} are above the baseline; open"
         if confirmed
         else "Nothing was measured on fresh seeds; open"
     )

@@ -80,7 +80,7 @@ def _said(
         )
     for c in claims[:5]:
         p = min((e.p for e in c.effects if math.isfinite(e.p)), default=math.nan)
-        holm = f", Holm's p {number(p)}" if math.isfinite(p) else ""
+        holm = f", Holm's one-sided p {number(p)}" if math.isfinite(p) else ""
         yield (
             f"{c.name}: {interval(c.confirmed)} {data.asked.unit} on {count(c.seeds, 'fresh seed')}"
             f"{holm}; on the seeds that chose it, it was {effect(c.overall.value)}."
@@ -147,6 +147,12 @@ def _limits(
         tasks = ", ".join(asked.tasks) or "the tasks of this run"
         yield (
             f"All of it holds for {tasks}, at the sizes and steps of this run, and for no others."
+        )
+    near = [c.name for c in claims if c.confirmed.bounded and c.confirmed.low <= 0]
+    if near:
+        yield (
+            f"The test of a claim is one-sided. The two-sided interval of {', '.join(near[:5])} "
+            "includes the baseline: by a two-sided test it would be no claim."
         )
     edges = sum(any(e.edge for e in c.effects) for c in claims)
     if edges:
