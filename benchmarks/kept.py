@@ -2,6 +2,7 @@
 
     python benchmarks/kept.py pack runs/experiments.db       writes docs/runs/experiments.db.xz
     python benchmarks/kept.py unpack runs/experiments.db     the other way; refuses to overwrite
+    python benchmarks/kept.py show runs/full.db              what a store holds, in tables
 
 A store may be packed while it is written: SQLite copies a consistent state of it.
 """
@@ -52,16 +53,64 @@ def unpack(store: Path, kept: Path) -> str:
     return f"{store}: {store.stat().st_size / 1000:,.0f} kB"
 
 
+TABLES = {
+    "runs": """
+        SELECT id AS run, arm, substr(protocol_hash, 1, 12) AS protocol, master AS seed,
+               datetime(at, 'unixepoch') AS begun
+        FROM runs ORDER BY at""",
+    "jobs": """
+        SELECT j.run, j.kind, coalesce(o.status, 'not run') AS status,
+               coalesce(o.reason, '') AS reason, count(*) AS jobs,
+               CAST(round(coalesce(sum(o.seconds), 0) / 60) AS INTEGER) AS core_minutes
+        FROM jobs j LEFT JOIN outcomes o ON o.job = j.key GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""",
+    "proposals": """
+        SELECT run, verdict, count(*) AS proposals FROM proposals
+        WHERE operator != 'panel' GROUP BY 1, 2 ORDER BY 1, 2""",
+    "budgets": """
+        SELECT run, resource, coalesce(CAST(cap AS INTEGER), '') AS cap, CAST(spent AS INTEGER) AS spent
+        FROM budgets ORDER BY 1, 2""",
+    "verdicts on fresh seeds": """
+        SELECT c.run, coalesce(p.number, '') AS number, v.confirmed,
+               round(json_extract(v.evidence, '$.effect'), 2) AS effect,
+               round(json_extract(v.evidence, '$.low'), 2) AS low,
+               round(json_extract(v.evidence, '$.high'), 2) AS high,
+               round(json_extract(v.evidence, '$.p'), 3) AS p
+        FROM verdicts v JOIN claims c ON c.id = v.claim
+        LEFT JOIN proposals p ON p.run = c.run AND p.candidate = v.candidate
+             AND p.verdict = 'accepted'
+        ORDER BY 1, effect DESC""",
+}
+
+
+def show(store: Path, _: Path) -> str:
+    """Markdown tables of what is in a store, empty ones left out."""
+    if not store.is_file():
+        raise SystemExit(f"there is no store {store}")
+    opened = sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        for title, query in TABLES.items():
+            found = opened.execute(query)
+            heads, rows = [d[0] for d in found.description], found.fetchall()
+            if rows:
+                print(f"**{title}**\n")
+                for row in (heads, ["---"] * len(heads), *rows):
+                    print("| " + " | ".join(map(str, row)) + " |")
+                print()
+    finally:
+        opened.close()
+    return str(store)
+
+
 def _names() -> str:
     return ", ".join(sorted(p.name for p in KEPT.glob("*.db.xz")))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("action", choices=("pack", "unpack"))
+    parser.add_argument("action", choices=("pack", "unpack", "show"))
     parser.add_argument("store", type=Path)
     given = parser.parse_args()
-    done = {"pack": pack, "unpack": unpack}[given.action]
+    done = {"pack": pack, "unpack": unpack, "show": show}[given.action]
     print(done(given.store, KEPT / f"{given.store.stem}.db.xz"), file=sys.stderr)
 
 

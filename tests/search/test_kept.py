@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.kept import pack, unpack
+from asiarch.search.store import Store
+from benchmarks.kept import TABLES, pack, show, unpack
 
 
 def test_a_store_that_is_being_written_comes_back(tmp_path: Path) -> None:
@@ -33,3 +34,16 @@ def test_nothing_is_overwritten_and_nothing_is_made_up(tmp_path: Path) -> None:
         unpack(tmp_path / "b.db", tmp_path / "b.db.xz")
     with pytest.raises(SystemExit, match="no store"):
         pack(tmp_path / "b.db", tmp_path / "b.db.xz")
+
+
+def test_a_store_is_shown_in_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every query is one that the store's schema answers; what is empty is left out."""
+    with Store(tmp_path / "a.db") as store:
+        store.runs.begin("mine", {"name": "quick"}, master=7)
+        assert show(tmp_path / "a.db", tmp_path) == str(tmp_path / "a.db")
+        for query in TABLES.values():
+            store.db.rows(query)
+    said = capsys.readouterr().out
+    assert "**runs**" in said
+    assert "| mine |" in said
+    assert "**proposals**" not in said
