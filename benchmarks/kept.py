@@ -62,12 +62,14 @@ TABLES = {
         SELECT j.run, j.kind, coalesce(o.status, 'not run') AS status,
                coalesce(o.reason, '') AS reason, count(*) AS jobs,
                CAST(round(coalesce(sum(o.seconds), 0) / 60) AS INTEGER) AS core_minutes
-        FROM jobs j LEFT JOIN outcomes o ON o.job = j.key GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""",
+        FROM jobs j LEFT JOIN outcomes o ON o.job = j.key
+        GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""",
     "proposals": """
         SELECT run, verdict, count(*) AS proposals FROM proposals
         WHERE operator != 'panel' GROUP BY 1, 2 ORDER BY 1, 2""",
     "budgets": """
-        SELECT run, resource, coalesce(CAST(cap AS INTEGER), '') AS cap, CAST(spent AS INTEGER) AS spent
+        SELECT run, resource, coalesce(CAST(cap AS INTEGER), '') AS cap,
+               CAST(spent AS INTEGER) AS spent
         FROM budgets ORDER BY 1, 2""",
     "verdicts on fresh seeds": """
         SELECT c.run, coalesce(p.number, '') AS number, v.confirmed,
