@@ -190,6 +190,12 @@ def _write(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
+MARKS = (
+    "`*`: nobody is as good at no more FLOPs and state; `!`: the best learning rate is the"
+    " first or last of the grid, a better one may lie beyond."
+)
+
+
 def circumstances(found: Iterable[Found]) -> str:
     """A paragraph: when, on what, with what, how many runs, how long they took."""
     import torch
@@ -209,5 +215,5 @@ def circumstances(found: Iterable[Found]) -> str:
         f" {' or '.join(map(str, seeds))} others: {len(runs)} scoring runs, {hours:.2f} h of one"
         f" core, {longest:.0f} s the longest. Parameters within 2 % of the softmax network's by the"
         " channel mixer's width. Host `conv`: a convolution of 4 and a SiLU before every mixer"
-        " that has no convolution of its own."
+        f" that has no convolution of its own. {MARKS}"
     )
