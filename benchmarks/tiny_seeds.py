@@ -12,9 +12,8 @@ the cells shown, at 0.05. The networks are those of `tiny_tasks.py`.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from asiarch.search.stats.multiple import holm
 from asiarch.search.stats.special import t_cdf
-from asiarch.train.tasks import train
-from benchmarks.tiny_tasks import runs_of
+from asiarch.train.tasks import host, train
+from benchmarks.tiny_tasks import embedded, read, runs_of, write
 
 REFERENCE = Path(__file__).resolve().with_name("tiny_seeds_reference.txt")
 RATE, SEEDS = 6e-3, 6
@@ -103,12 +102,6 @@ def _own(values: Sequence[float]) -> Spread:
     return Spread(float(np.mean(values)), float(np.std(values, ddof=1)))
 
 
-def _kept(path: Path | None) -> Iterator[tuple[str, Ours]]:
-    if path is not None and path.exists():
-        for line in map(json.loads, path.read_text("utf-8").splitlines()):
-            yield line.pop("cell"), Ours(**line)
-
-
 def main() -> int:
     known = reference()
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -118,9 +111,11 @@ def main() -> int:
             f"--{name}s", nargs="+", choices=choices, default=choices, metavar=name.upper()
         )
     parser.add_argument("--keep", type=Path, help="a file of results to go on from")
+    embedded(parser)
     given = parser.parse_args()
     torch.set_num_threads(1)
-    kept = dict(_kept(given.keep))
+    host.EMBEDDED = given.embedded
+    kept = {cell: Ours(**line) for cell, line in read(given.keep)}
     found: list[tuple[Theirs, Ours]] = []
     for theirs in known:
         if theirs.mixer not in given.mixers or theirs.task not in given.tasks:
@@ -128,10 +123,7 @@ def main() -> int:
         cell = f"{theirs.mixer} {theirs.task}"
         if cell not in kept:
             kept[cell] = measured(theirs.mixer, theirs.task)
-            if given.keep is not None:
-                given.keep.parent.mkdir(parents=True, exist_ok=True)
-                with given.keep.open("a") as file:
-                    file.write(json.dumps({"cell": cell, **vars(kept[cell])}) + "\n")
+            write(given.keep, cell, vars(kept[cell]))
         found.append((theirs, kept[cell]))
         print(cell, _own(kept[cell].areas), theirs.area, file=sys.stderr, flush=True)
     lines, wrong = table(found)

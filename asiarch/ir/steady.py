@@ -52,32 +52,27 @@ def _power(node: Node, args: Sequence[Node]) -> Node | None:
 
 
 def _exponent(node: Node) -> Node | None:
-    """u of a node that is exp(u)."""
+    """u of a node that is exp(u): an exponential, a sigmoid, a power of one, a product of two."""
     if node.op == "exp":
         return node.args[0]
     if node.op == "sigmoid":
         return rules.pointwise("logsigmoid", node.args[0])
+    if node.op == "pow" and rules.constant(node.args[1]) is not None:
+        base = _exponent(node.args[0])
+        return None if base is None else rules.pointwise("mul", base, node.args[1])
+    if node.op == "mul":
+        left, right = map(_exponent, node.args)
+        # A product joins axes, a sum does not.
+        if left and right and set(left.type.axes) == set(right.type.axes):
+            return rules.pointwise("add", left, right)
     return None
 
 
 def _rest(node: Node) -> Node | None:
-    """`-expm1(u)` of a node that is `1 - exp(u)`; a sigmoid has no such form."""
+    """`-expm1(u)` of a node that is `1 - exp(u)`."""
     if node.op != "sub" or rules.constant(node.args[0]) != 1:
         return None
-    exponent = _product(node.args[1])
+    exponent = _exponent(node.args[1])
     if exponent is None:
         return None
     return rules.pointwise("sub", rules.number(0), rules.pointwise("expm1", exponent))
-
-
-def _product(node: Node) -> Node | None:
-    """u of a node that is exp(u), a power of one or a product of two."""
-    if node.op == "exp":
-        return node.args[0]
-    if node.op == "pow" and rules.constant(node.args[1]) is not None:
-        base = _product(node.args[0])
-        return None if base is None else rules.pointwise("mul", base, node.args[1])
-    if node.op == "mul":
-        left, right = map(_product, node.args)
-        return None if left is None or right is None else rules.pointwise("add", left, right)
-    return None

@@ -194,6 +194,19 @@ op surprised_core[D, H, K, V](
 }
 """
 
+ROOTS = """
+op roots_core[D, H, V](x: Seq[D]) -> Seq[D] where causal {
+  param rate[H] ~ const(0)
+  a = sigmoid(linear[H](x)) ^ (1 / 16)
+  b = exp(-exp(rate) * softplus(linear[H](x)))
+  g = sqrt(1 - sigmoid(linear[H](x)) * b ^ 1.5)
+  state S[H, V]
+  S = a * S[t-1] + sqrt(1 - b ^ 2) * g * sqrt(sigmoid(linear[H, V](x)))
+  return linear[H, V -> D](S)
+}
+"""
+"""All that `asiarch/ir/steady.py` writes anew."""
+
 PREDICTED_TWICE = """
 op predicted_twice_core[H, K, V](
   k: Seq[H, K], p: Seq[H, K], v: Seq[H, V], w: Seq[H, V], a: Seq[H], b: Seq[H]
@@ -267,4 +280,5 @@ CLASSES: dict[Program, Expected] = {
     _core(PREDICTED, ("a", "b")): Expected({"S": "scalar+rank1"}),
     _core(SURPRISED, ("a", "b")): Expected({"S": "scalar+rank1"}),
     _core(PREDICTED_TWICE, ("a", "b")): Expected({"S": "scalar+rankN"}),
+    _core(ROOTS): Expected({"S": "scalar"}),
 }

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -19,16 +20,17 @@ import pytest
 from asiarch.search.engineer import engineer
 from asiarch.search.job import Job, Outcome, blob_name, failed
 from asiarch.search.lab import FakeLab
-from asiarch.search.loop import ARMS, Found, Memory, Search, Settings, plan, screening
+from asiarch.search.loop import ARMS, Found, Memory, Search, Settings, plan
 from asiarch.search.loop import search as loop
 from asiarch.search.loop.arms import Asked
 from asiarch.search.loop.panel import panel
+from asiarch.search.loop.record import StoreRecord
 from asiarch.search.loop.session import session
 from asiarch.search.loop.watch import Silent
 from asiarch.search.protocol import Protocol, Tier
 from asiarch.search.report.collect import collect
 from asiarch.search.researcher import Proposal, Workshop
-from asiarch.search.screen import Verdict
+from asiarch.search.researcher.proposers import Proposer, View
 from asiarch.search.store import Conflict, Store
 from tests.search import fake_search
 from tests.search.fake import TINY, World
@@ -102,33 +104,63 @@ def clocked(hours: int, before: tuple[Memory, Clocked] | None = None) -> tuple[M
     return record, lab
 
 
+@dataclass
+class Repeating:
+    """A proposer that proposes one and the same program in half of the slots."""
+
+    inner: Proposer
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    def propose(self, view: View, rng: np.random.Generator) -> Proposal:
+        if rng.random() < 0.5:
+            return Proposal(GOOD, "mixer", (), (), (), self.name, digest=GOOD)
+        return self.inner.propose(view, rng)
+
+
 def test_a_search_that_goes_on_with_less_time_left_draws_what_it_drew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A slot that was judged after the last one that was measured stays in the past of the later
     rounds, though there is no time for another.
     """
-    monkeypatch.setattr(screening.Screening, "_judged", _every_third(screening.Screening._judged))
-    first = clocked(360)
+    made = Asked.proposers
+    monkeypatch.setattr(
+        Asked, "proposers", lambda self: {n: Repeating(p) for n, p in made(self).items()}
+    )
+    first = clocked(600)
     again = clocked(0, first)
     noted = [(n.number, n.text, n.verdict) for n in first[0].noted]
     assert [(n.number, n.text, n.verdict) for n in again[0].noted] == noted
     assert again[1].ran == 0
-    assert len(first[0].rooms) > 2
-    rounds = {n: v for n, _, v in noted}
-    assert any(rounds.get(len(TINY.panel) + loop.ROUND * r - 1) == "duplicate" for r in (1, 2))
-    more = clocked(60, first)
+    assert ends_refused(noted)
+    more = clocked(200, first)
     assert [(n.number, n.text, n.verdict) for n in more[0].noted][: len(noted)] == noted
     assert len(more[0].noted) > len(noted)
 
 
-def _every_third(judged):
-    def refused(self, proposal, noted, twin):
-        if noted.number % 3 == (len(TINY.panel) - 1) % 3:
-            return Verdict("seen", proposal.digest, known="a test")
-        return judged(self, proposal, noted, twin)
+def ends_refused(noted: Sequence[tuple[int, str, str]]) -> bool:
+    """Is the last slot of some round but the last a duplicate?"""
+    verdicts = {number: verdict for number, _, verdict in noted}
+    lasts = range(len(TINY.panel) + loop.ROUND - 1, max(verdicts), loop.ROUND)
+    return any(verdicts.get(number) == "duplicate" for number in lasts)
 
-    return refused
+
+def test_the_room_of_a_round_is_kept_in_the_store(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.db") as store:
+        for run in ("mine", "other"):
+            store.runs.begin(run, {"name": "tiny"})
+        mine = StoreRecord(store, "mine")
+        assert mine.room(0) is None
+        mine.give_room(0, 2)
+        mine.give_room(0, 5)
+        mine.give_room(1, 1)
+        assert (mine.room(0), mine.room(1)) == (5, 1)
+        again = StoreRecord(store, "mine")
+        assert (again.room(0), again.room(1), again.room(2)) == (5, 1, None)
+        assert StoreRecord(store, "other").room(0) is None
 
 
 def test_softmax_attention_is_the_ceiling_and_not_the_bar() -> None:

@@ -184,10 +184,11 @@ def power(x: ArrayLike, exponent: Number) -> Array:
 
 
 def _of_exponent(a: Array, factor: Number, otherwise: Array) -> Array:
-    """exp(u factor) where a is exp(u), that is where a % p is 1."""
+    """exp(u factor) where a is exp(u), that is where a % p is 1, or a is 0 and u is NEG."""
     m = (a - 1) // P
-    u = (m - P * (m * (m - 1) // 2 % P)) % SQUARE
-    return np.where((a % P == 1) & (a != NEG), exp(mul(u, number(factor))), otherwise)
+    u = np.where(a == 0, NEG, (m - P * (m * (m - 1) // 2 % P)) % SQUARE)
+    is_power = (a == 0) | ((a % P == 1) & (a != NEG))
+    return np.where(is_power, exp(mul(u, number(factor))), otherwise)
 
 
 def _integer_power(base: Array, exponent: int) -> Array:
@@ -229,7 +230,7 @@ def _limit(value: Array, x: ArrayLike, at_neg: int) -> Array:
 
 
 def sqrt(x: ArrayLike) -> Array:
-    """A tagged unit (prime to p); exp(u / 2) of exp(u); squares of 1..1024 have their true root."""
+    """A tagged unit (prime to p); 0 of 0; exp(u / 2) of exp(u); the root of 1..1024 squared."""
     a = _array(x)
     hashed = tag("sqrt", a)
     hashed = _of_exponent(a, HALF, np.where(hashed % P == 0, hashed + 1, hashed))
