@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from asiarch.search.stats.multiple import holm
 from asiarch.search.stats.special import t_cdf
-from asiarch.train.tasks import host, train
-from benchmarks.tiny_tasks import embedded, read, runs_of, write
+from asiarch.train.tasks import train
+from benchmarks.tiny_tasks import read, runs_of, taken, write
 
 REFERENCE = Path(__file__).resolve().with_name("tiny_seeds_reference.txt")
 RATE, SEEDS = 6e-3, 6
@@ -110,11 +110,8 @@ def main() -> int:
         parser.add_argument(
             f"--{name}s", nargs="+", choices=choices, default=choices, metavar=name.upper()
         )
-    parser.add_argument("--keep", type=Path, help="a file of results to go on from")
-    embedded(parser)
-    given = parser.parse_args()
+    given = taken(parser)
     torch.set_num_threads(1)
-    host.EMBEDDED = given.embedded
     kept = {cell: Ours(**line) for cell, line in read(given.keep)}
     found: list[tuple[Theirs, Ours]] = []
     for theirs in known:

@@ -178,8 +178,7 @@ def table(cells: Sequence[Cell], known: Reference) -> str:
 
 def main() -> int:
     known = reference()
-    arguments = _parser(known).parse_args()
-    host.EMBEDDED = arguments.embedded
+    arguments = taken(_parser(known))
     kept = {key: Cell(**line) for key, line in read(arguments.keep)}
     if arguments.show:
         return _told(merged(kept, arguments.seeds), known)
@@ -239,11 +238,18 @@ def write(path: Path | None, key: str, values: Mapping[str, Any]) -> None:
             file.write(json.dumps({"key": key, **values}) + "\n")
 
 
-def embedded(parser: argparse.ArgumentParser) -> None:
+def taken(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The arguments, with those that both tables have; the host takes its embeddings from them."""
+    parser.add_argument("--keep", type=Path, help="a file of results to go on from")
     parser.add_argument(
         "--embedded", type=float, default=host.EMBEDDED,
         help="deviation of the first values of embeddings, of which the reference says nothing",
     )  # fmt: skip
+    given = parser.parse_args()
+    if given.keep is not None and given.embedded != host.EMBEDDED:
+        parser.error("--keep is for the host's own embeddings: leave it out, or --embedded")
+    host.EMBEDDED = given.embedded
+    return given
 
 
 def _parser(known: Reference) -> argparse.ArgumentParser:
@@ -254,8 +260,6 @@ def _parser(known: Reference) -> argparse.ArgumentParser:
     parser.add_argument("--tasks", nargs="+", choices=tasks, default=tasks, metavar="TASK")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rates", nargs="+", type=float, default=list(RATES))
-    parser.add_argument("--keep", type=Path, help="a file of results to go on from")
-    embedded(parser)
     parser.add_argument("--show", action="store_true", help="the table of FILE; train nothing")
     return parser
 
