@@ -50,7 +50,9 @@ def _guarded(d: Draw, axes: Axes, depth: int) -> Term:
         [
             "exp(min({}, 1))", "exp(-softplus({}))", "log(1 + abs({}))", "sqrt(abs({}) + 0.5)",
             "clamp({}, -1, 2)", "exp(-abs({}))", "dropout[0.1]({})", "sin(anneal(2, 1, 10) * {})",
-            "square(min({}, 0.5))", "logsigmoid({}) ^ 2",
+            "square(min({}, 0.5))", "logsigmoid({}) ^ 2", "expm1(min({}, 1))",
+            "sqrt(1 - sigmoid({}) * 0.5)", "sqrt(1 - exp(-1 - abs({})) ^ 2)",
+            "sqrt(exp(-abs({})))", "sqrt(1 - sigmoid({}) ^ 0.5)",
         ]
     )  # fmt: skip
     return same(x, form.format(x.tight if "*" in form else x.text), atom="^" not in form)
