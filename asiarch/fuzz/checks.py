@@ -20,7 +20,7 @@ from asiarch.fuzz.leaks import leak
 from asiarch.fuzz.meaning import NotNested, apart, by_calls, other_spellings
 from asiarch.fuzz.nodes import beyond, outside_ranges, unsound_grade
 from asiarch.fuzz.program import Program
-from asiarch.fuzz.rounding import explains
+from asiarch.fuzz.rounding import explains, keeping
 from asiarch.fuzz.surface import run as surface_run
 from asiarch.interface import BackendError, elaborate, elaborate_tree
 from asiarch.ir.domains.cost import Costs
@@ -274,7 +274,7 @@ def spelling(case: Case) -> str | None:
     said, difference = other_spellings(program.text, program.op, program.named_sizes, case.flat,
                                        case.params, streams, case.seed)  # fmt: skip
     if said is not None:
-        _judge(case, streams, difference, 1e-15)
+        _judge(case, case.flat, streams, difference, 1e-15)
     return said
 
 
@@ -297,7 +297,7 @@ def surface(case: Case) -> str | None:
     difference = apart(found.results, expected)
     if not difference:
         return None
-    _judge(case, streams, difference, 1e-15)
+    _judge(case, case.flat, streams, difference, 1e-15)
     return f"the text gives other numbers, by {difference:.3g}"
 
 
@@ -382,17 +382,18 @@ def _unless_rounding(case: Case, streams: Sequence[Any], verdict: Any, size: flo
     if seen is None or seen.difference is None:
         return str(verdict)
     token = seen.affected_token if verdict.law != UNPLACED else None
-    _judge(case, streams, seen.difference, size, token, seen.output)
+    flat = keeping(case.flat) if seen.in_state else case.flat
+    _judge(case, flat, streams, seen.difference, size, token, seen.output)
     return str(verdict)
 
 
 def _judge(
-    case: Case, streams: Sequence[Any], difference: float, size: float, token: int | None = None,
-    output: int | None = None,
+    case: Case, flat: Function, streams: Sequence[Any], difference: float, size: float,
+    token: int | None = None, output: int | None = None,
 ) -> None:  # fmt: skip
     """Raises NotJudged where rounding alone explains the difference."""
     params = {k: v.astype(np.float32).astype(np.float64) for k, v in case.params.items()}
-    if explains(case.flat, params, streams, difference, size, token, output, seed=case.seed):
+    if explains(flat, params, streams, difference, size, token, output, seed=case.seed):
         raise NotJudged("rounding decides the result")
 
 

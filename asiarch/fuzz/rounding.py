@@ -15,6 +15,8 @@ import numpy as np
 from asiarch.codegen.reference import Reference
 from asiarch.ir.domains.noisy import Noisy
 from asiarch.ir.function import Function
+from asiarch.ir.node import topological
+from asiarch.ir.primitive import lookup
 
 MANY = 30.0
 """How many times what rounded inputs move the reference by is no rounding any more."""
@@ -48,6 +50,18 @@ def explains(
                 allowed, LOOP_FACTOR * _by_steps(flat, params, streams, size, seed)
             )
     return bool(difference <= (allowed.max(initial=0.0) if token is None else allowed[token]))
+
+
+def keeping(flat: Function) -> Function:
+    """The same program with what a module keeps for later tokens as its outputs: states after a
+    token, and what operators over time read. Rounding may decide these and no output.
+    """
+    kept = [state.update for state in flat.states]
+    for node in topological(flat.roots()):
+        if node.args and (node.op == "attend" or lookup(node.op).kind == "time"):
+            kept += [node, *node.args]
+    streams = [node for node in dict.fromkeys(kept) if node.type.mode == "seq"]
+    return replace(flat, outputs=tuple(streams))
 
 
 def _by_inputs(

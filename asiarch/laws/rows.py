@@ -265,7 +265,8 @@ def _packed_states(
                     f"the state after packed document {number} of {length} tokens differs from "
                     f"that of the document alone by {error.difference:.3g}"
                 )
-                return fails("packing", Witness(text, None, None, number, error.difference))
+                witness = Witness(text, None, None, number, error.difference, in_state=True)
+                return fails("packing", witness)
     return _going_on(subject, documents, borders, tolerance, holds("packing", said, worst))
 
 

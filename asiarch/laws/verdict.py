@@ -16,7 +16,7 @@ class Witness:
     """One observation that refutes a law. Tokens and rows count from 0; None: of no matter.
 
     where: the module and the line in which it is first seen, if that is known. output: which of
-    the module's, None for any.
+    the module's, None for any. in_state: seen in what a module keeps for later tokens.
     """
 
     text: str
@@ -26,6 +26,7 @@ class Witness:
     difference: float | None = None
     where: str | None = None
     output: int | None = None
+    in_state: bool = False
 
     def __str__(self) -> str:
         return f"{self.text}; {self.where}" if self.where else self.text

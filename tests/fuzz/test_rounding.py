@@ -11,7 +11,7 @@ from asiarch.codegen.reference import Reference
 from asiarch.fuzz import rounding
 from asiarch.fuzz.checks import Case, judged
 from asiarch.fuzz.program import Program
-from asiarch.fuzz.rounding import explains
+from asiarch.fuzz.rounding import explains, keeping
 
 # 1e5 + x - 1e5 loses a third of the digits of x from the third token on
 CANCELS = Program(
@@ -53,6 +53,53 @@ def test_another_tokens_rounding_explains_nothing(case: Case) -> None:
     assert judge(case, 1e-10, 5)
     assert judge(case, 1e-10, None)
     assert not judge(case, 1e-10, 1)
+
+
+# what the choice of two equal keys writes is read by nobody: rounding decides the state alone
+TIES = Program(
+    "op main[D, K = 3](x: Seq[D]) -> Seq[D] {\n"
+    "  state S[D, K]\n"
+    "  k = l2norm[K](mean[P](softmax[P](stack[P](linear[D -> K](x), linear[D -> K](x)))))\n"
+    "  S = 0.5 * S[t-1] + x * topk[K, 2](k)\n"
+    "  return x + 0 * sum[K](S)\n}\n",
+    "main", (("D", 3),),
+)  # fmt: skip
+
+
+def test_what_rounding_decides_of_a_state_and_of_no_output() -> None:
+    case = Case(TIES, 1)
+    streams = case.streams(2, 9)
+    tied = 0.05
+    assert not explains(case.flat, case.params, streams, tied, 1e-15)
+    kept = keeping(case.flat)
+    assert explains(kept, case.params, streams, tied, 1e-15)
+    assert not explains(kept, case.params, streams, 1e3, 1e-15)
+
+
+CUMULATED = Program(
+    "op main[D](x: Seq[D]) -> Seq[D] {\n  return x + cumsum[time](x)\n}\n", "main", (("D", 3),)
+)
+
+
+def test_a_wrong_state_is_told_where_rounding_decides_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree_map = pytest.importorskip("torch.utils._pytree").tree_map
+    case = Case(CUMULATED, 1)
+    assert judged(case, ("laws",))[0] is None
+    emitted = type(case.module)
+    sound = emitted.forward
+
+    def wrong(
+        self: Any, x: Any, state: Any = None, return_state: bool = False, cu_seqlens: Any = None
+    ) -> Any:
+        result = sound(self, x, state=state, return_state=return_state, cu_seqlens=cu_seqlens)
+        if cu_seqlens is None or not return_state:
+            return result
+        return result[0], tree_map(lambda s: s + 0.02, result[1])
+
+    monkeypatch.setattr(emitted, "forward", wrong)
+    failure, _ = judged(case, ("laws",))
+    assert failure is not None
+    assert "the state after packed document" in failure[1]
 
 
 def test_a_wrong_module_is_told_beside_lost_digits(monkeypatch: pytest.MonkeyPatch) -> None:
