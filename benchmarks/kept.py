@@ -3,6 +3,7 @@
     python benchmarks/kept.py pack runs/experiments.db       writes docs/runs/experiments.db.xz
     python benchmarks/kept.py unpack runs/experiments.db     the other way; refuses to overwrite
     python benchmarks/kept.py show runs/full.db              what a store holds, in tables
+    python benchmarks/kept.py again runs/full.db             its runs that died, by today's compiler
 
 A store may be packed while it is written: SQLite copies a consistent state of it.
 """
@@ -10,8 +11,11 @@ A store may be packed while it is written: SQLite copies a consistent state of i
 from __future__ import annotations
 
 import argparse
+import json
 import lzma
+import math
 import os
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -103,16 +107,46 @@ def show(store: Path, _: Path) -> str:
     return str(store)
 
 
+def again(store: Path, _: Path) -> str:
+    """Trains what ended in nan once more, by the compiler of this checkout; writes nothing."""
+    from asiarch.search.engineer.handlers import run_of
+    from asiarch.search.job import Context, Job
+    from asiarch.search.store import Store
+    from asiarch.train.tasks.train import train
+
+    if not store.is_file():
+        raise SystemExit(f"there is no store {store}")
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(store, Path(folder) / "store.db")  # opening a store may raise its version
+        with Store(Path(folder) / "store.db") as opened:
+            died = opened.db.rows(
+                "SELECT j.kind, j.spec FROM jobs j JOIN outcomes o ON o.job = j.key"
+                " WHERE o.reason = 'nan' ORDER BY j.spec"
+            )
+            jobs = [Job(kind, json.loads(spec)) for kind, spec in died]
+            blobs = opened.blobs.take(str(job.spec["program"]) for job in jobs)
+        for job in jobs:
+            run = run_of(job, Context(Path(folder), math.inf, blobs))
+            (result,) = train([run])
+            loss = f"final loss {result.final_loss:.3f}" if result.final_loss else result.detail
+            print(
+                f"{run.op} {str(job.spec['program'])[7:15]}  {run.task}"
+                f"  learning rate {run.learning_rate}  {result.status}: {loss}",
+                flush=True,
+            )
+    return f"{len(died)} runs"
+
+
 def _names() -> str:
     return ", ".join(sorted(p.name for p in KEPT.glob("*.db.xz")))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("action", choices=("pack", "unpack", "show"))
+    parser.add_argument("action", choices=("pack", "unpack", "show", "again"))
     parser.add_argument("store", type=Path)
     given = parser.parse_args()
-    done = {"pack": pack, "unpack": unpack, "show": show}[given.action]
+    done = {"pack": pack, "unpack": unpack, "show": show, "again": again}[given.action]
     print(done(given.store, KEPT / f"{given.store.stem}.db.xz"), file=sys.stderr)
 
 
