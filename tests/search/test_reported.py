@@ -214,3 +214,33 @@ def test_planted_components_of_two_winners_are_not_one(
         rows = [c for c in data.components if c.name == first.titles[r.component]]
         assert sorted(c.causal.value for c in rows) == pytest.approx([r.loss, r.loss + 50])
         assert len({c.winner for c in rows}) == 2
+
+
+def test_the_null_arm_stands_beside_the_search(folder: Path, shown: ReportData) -> None:
+    """It ran apart, after the search; its candidates are on the search's page, as luck."""
+    null = [c for c in shown.candidates if c.arm == "null"]
+    assert len(null) == 2
+    said = " ".join(verdict(shown).said)
+    assert "8 candidates were proposed" in said
+    assert "The null arm, the baseline against itself, had 2 candidates, with effects from" in said
+    text = (folder / "before.html").read_text("utf-8")
+    assert "No null arm was run here" in text
+    assert "The null arm shows how high luck reaches" not in text
+    assert "The null arm shows how high luck reaches" in unescape(page(shown))
+
+
+def test_what_another_run_had_trained_counts_for_who_uses_it(store: Store) -> None:
+    """The null arm asked for the panel's runs, which the search had paid for."""
+    data = reported(store, SEARCH)
+    spent = {a.arm: a.compute[-1] for a in data.discoveries}
+    (charged,) = (b.spent for r, b in store.budgets.of("full-null-0").items() if r == "flops")
+    assert spent["null"] > charged
+    null = reported(store, "full-null-0")
+    assert "taken over from earlier runs" in null.asked.spent
+    assert "taken over from earlier runs" not in data.asked.spent
+
+
+def test_a_report_says_the_command_that_makes_its_run(shown: ReportData) -> None:
+    assert shown.asked.command == (
+        "asiarch search --protocol full --candidates 8 --store search.db"
+    )

@@ -68,6 +68,8 @@ def _transition(r: Recurrence) -> str:
     base, _, rank = r.cls.partition("+")
     if r.coupled is not None or base == "momentum":
         return "coupled"
+    if base == "nonlinear" and r.gates:
+        return "dplr"  # a loop for another reason: its decay and its erase terms are known
     if base not in ("identity", "scalar", "diagonal", "elementwise"):
         return "max-plus" if r.tropical is not None else "nonlinear"
     if rank:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
 from typing import Protocol
 
 from asiarch import __version__
@@ -203,5 +206,26 @@ def machine(workers: int) -> dict[str, Json]:
         "processor": platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
+        "torch": version("torch"),
         "asiarch": __version__,
     }
+
+
+def revision() -> str:
+    """The commit of the code that runs, with + where it was changed since; empty where it is no
+    checkout.
+    """
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return ""
+    said: list[str] = []
+    for command in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "-uno"]):
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(root), *command], capture_output=True, text=True, timeout=10,
+                check=True,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return ""
+        said.append(done.stdout.strip())
+    return said[0] + ("+" if said[1] else "")

@@ -15,7 +15,7 @@ from asiarch.search.executor import Batch, Kind, LocalProcesses
 from asiarch.search.job import blob_name
 from asiarch.search.lab import WALL, StoreLab
 from asiarch.search.loop.panel import panel
-from asiarch.search.loop.record import StoreRecord, machine
+from asiarch.search.loop.record import StoreRecord, machine, revision
 from asiarch.search.loop.result import Found, Settings
 from asiarch.search.loop.search import Search
 from asiarch.search.loop.watch import Watch
@@ -66,6 +66,8 @@ class Session:
         """Runs the search to its end. Ctrl-C gives what runs back to the queue first."""
         record = StoreRecord(self.store, self.settings.run)
         record.event("machine", self.settings.run, machine(self.settings.workers))
+        if commit := revision():
+            record.event("revision", commit)
         try:
             return Search(self.settings, self.lab, record, watch).result()
         finally:

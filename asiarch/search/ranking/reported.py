@@ -34,7 +34,19 @@ def reported(store: Store, run: str, *, title: str = "", command: str = "") -> d
     if others:
         said = f"Attributed in this store, and no candidate of this run: {', '.join(others)}."
         data = replace(data, component_notes=(*data.component_notes, said))
-    return _simulated(data, simulated_error(store, data.asked.protocol_hash), store)
+    data = _simulated(data, simulated_error(store, data.asked.protocol_hash), store)
+    return replace(data, candidates=(*data.candidates, *_null(store, run)))
+
+
+def _null(store: Store, run: str) -> Iterator[d.Candidate]:
+    """Candidates of null arms of the same protocol and seed: the same bar, the same runs of it."""
+    own = store.runs.find(run)
+    for name in store.runs.all():
+        other = store.runs.find(name)
+        if own is None or other is None or own.arm == d.NULL or other.arm != d.NULL:
+            continue
+        if (other.protocol_hash, other.master) == (own.protocol_hash, own.master):
+            yield from (c for c in collect(store, name).candidates if c.arm == d.NULL)
 
 
 def _attributed(

@@ -175,14 +175,20 @@ class Labels:
         self.taken.append((x - r, y - r, x + r, y + r))
 
     def put(self, canvas: Canvas, x: float, y: float, text: str, css: str, room: float) -> bool:
-        """Writes the name where there is room for it; False if there is none."""
+        """Writes the name where there is room for it, with a line to it where that is some way
+        off; False if there is none.
+        """
         shown = cut(text, room, self.size)
         w, h = width(shown, self.size), self.size
-        for dx, dy, anchor in _SIDES:
+        for dx, dy, anchor in (*_SIDES, *_FAR):
             left = x + dx if anchor == "" else x + dx - (w if anchor == "e" else w / 2)
             box = (left - 1, y + dy - 0.8 * h, left + w + 1, y + dy + 0.25 * h)
             if self._free(box):
                 self.taken.append(box)
+                if (dx, dy, anchor) in _FAR:
+                    end = {"": x + dx - 2, "e": x + dx + 2}.get(anchor, x + dx)
+                    near = y + dy + (4 if dy < 0 else -0.8 * h) if anchor == "c" else y + dy - 4
+                    canvas.line([(x, y), (end, near)], "l thin null")
                 canvas.text(x + dx, y + dy, text, f"t halo {css} {anchor}".strip(), room=room)
                 return True
         return False
@@ -197,4 +203,12 @@ class Labels:
 _SIDES = (
     (7, 4, ""), (0, -8, "c"), (-7, 4, "e"), (0, 15, "c"), (6, -8, ""), (6, 15, ""),
     (-6, -8, "e"), (-6, 15, "e"), (10, -16, ""), (10, 24, ""), (-10, -16, "e"), (-10, 24, "e"),
+)  # fmt: skip
+_FAR = tuple(
+    (dx * r, dy * r + 4, anchor)
+    for r in (30, 44, 60, 80, 104)
+    for dx, dy, anchor in (
+        (0.7, -0.7, ""), (0.7, 0.7, ""), (-0.7, -0.7, "e"), (-0.7, 0.7, "e"), (0, -1, "c"),
+        (0, 1, "c"), (1, -0.3, ""), (-1, -0.3, "e"), (1, 0.3, ""), (-1, 0.3, "e"),
+    )
 )  # fmt: skip

@@ -41,7 +41,11 @@ class Asked:
     time_unit: str = "microseconds per token"
     level: float = 0.95
     tasks: tuple[str, ...] = ()
+    claim_tasks: tuple[str, ...] = ()  # what is claimed is the mean over these
+    cost_task: str = ""  # FLOPs, state and parameters are those of the network of this task
     baseline: str = ""
+    chosen: str = ""  # how the baseline was
+    rules: Mapping[str, str] = field(default_factory=_texts)  # of the protocol, for all alike
     seed: str = ""
     command: str = ""
     started: str = ""
@@ -68,14 +72,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One task's effect on one kind of seeds. `shrunk` is the posterior mean, `p` Holm's."""
+    """One task's effect on one kind of seeds. `shrunk` is the posterior mean."""
 
     task: str
     stage: str
     seeds: int
     estimate: Estimate
     shrunk: float = math.nan
-    p: float = math.nan
     baseline: str = ""
     learning_rate: float = math.nan
     edge: bool = False  # the best learning rate is the grid's first or last
@@ -108,7 +111,8 @@ class Candidate:
 
     reached: the last tier that it entered. reason: why it was turned away there, empty if it was
     not; message: in words. overall: the effect that it is ranked by, pooled over tasks, on
-    selection seeds; confirmed: the same on confirmation seeds. judged: a verdict was given of it,
+    selection seeds; confirmed: the same on confirmation seeds, with an interval that holds for all
+    that were confirmed at once; p: Holm's, one-sided, of that. judged: a verdict was given of it,
     though it may have failed there; claim: it passed confirmation.
     flops: per token; state: in floats; time: in the unit that `Asked` names.
     """
@@ -132,6 +136,7 @@ class Candidate:
     overall: Estimate = UNKNOWN
     shrunk: float = math.nan
     confirmed: Estimate = UNKNOWN
+    p: float = math.nan
     judged: bool = False
     claim: bool = False
     seeds: int = 0
@@ -158,7 +163,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """What the protocol could see. `detectable`: the effect found with probability `power`.
+    """What the protocol could see. `detectable`: the effect found with probability `power`, in the
+    unit of effects over tasks; `sigma`: the sd of a paired difference over tasks, in that unit.
 
     error: the measured family-wise error of the whole protocol, under A against A; `simulated`:
     of what; error_note: what to do where it is not known.
@@ -166,7 +172,7 @@ class Power:
 
     alpha: float = math.nan
     seeds: int = 0
-    sigma: float = math.nan  # of one paired difference
+    sigma: float = math.nan
     rho: float = math.nan  # correlation of the pairs
     power: float = 0.8
     detectable: float = math.nan

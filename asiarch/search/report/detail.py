@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from asiarch.search.report.data import CONFIRMATION, Asked, Candidate, Edit, Effect
@@ -50,6 +50,7 @@ def _parts(c: Candidate, around: Around) -> Iterator[str]:
         yield f"<pre>{highlighted(c.text)}</pre>"
     yield from _descent(c, around)
     yield _ledger(c)
+    yield _overall(c, around.asked)
     yield _effects(c, around.asked)
     if c.curves:
         drawn = training_curves(c.curves, c.name).svg(alone=False, key=anchor(c.id))
@@ -70,10 +71,12 @@ def _facts(c: Candidate, asked: Asked) -> str:
         f"{f' (distance {number(n.distance)})' if math.isfinite(n.distance) else ''}"
         for n in c.near
     )
+    at = f" on {asked.cost_task}" if asked.cost_task else ""
     costs = [
         f"{number(value)} {name}"
         for name, value in (
-            ("parameters", c.parameters), ("FLOPs per token", c.flops), ("state floats", c.state),
+            ("parameters", c.parameters), ("FLOPs per token", c.flops),
+            (f"state floats{at}", c.state),
             (asked.time_unit, c.time),
         )
         if math.isfinite(value)
@@ -129,8 +132,28 @@ def _ledger(c: Candidate) -> str:
     return f"<table><caption>Ledger</caption><tbody>{rows}</tbody></table>"
 
 
-HEADS = ("task", "seeds", "effect", "shrunk", "Holm's p", "P(solved)", "learning rate")
+HEADS = ("task", "seeds", "effect", "shrunk", "P(solved)", "learning rate")
 SHRUNK = HEADS.index("shrunk")
+
+
+def _overall(c: Candidate, asked: Asked) -> str:
+    """Over tasks: what it was ranked by, and what its verdict was given on."""
+    fresh = {e.seeds for e in c.effects if e.stage == CONFIRMATION}
+    chosen = {e.seeds for e in c.effects if e.stage != CONFIRMATION and e.task in asked.claim_tasks}
+    found = {
+        f"{_seeds(chosen)}selection seeds": f"{interval(c.overall)} {asked.unit}"
+        if c.overall.known
+        else "",
+        f"{_seeds(fresh)}fresh seeds": f"{interval(c.confirmed)} {asked.unit}, for all that were "
+        f"confirmed at once; one-sided p {number(c.p)} by Holm"
+        if c.confirmed.known
+        else "",
+    }
+    return _list((f"over tasks, {k}", v) for k, v in found.items() if v)
+
+
+def _seeds(counts: Collection[int]) -> str:
+    return f"{max(counts)} " if counts else ""
 
 
 def _effects(c: Candidate, asked: Asked) -> str:
@@ -157,7 +180,7 @@ def _effect(e: Effect) -> tuple[str, ...]:
     stage = "fresh" if e.stage == CONFIRMATION else "selection"
     rate = number(e.learning_rate) + (", edge" if e.edge else "")
     return (
-        e.task, f"{e.seeds} {stage}", interval(e.estimate), effect(e.shrunk), number(e.p),
+        e.task, f"{e.seeds} {stage}", interval(e.estimate), effect(e.shrunk),
         interval(e.solved, sign=False), rate,
     )  # fmt: skip
 

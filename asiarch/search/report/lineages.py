@@ -26,8 +26,30 @@ class Branch:
 
 
 def shown(candidate: Candidate) -> Estimate:
-    """The effect that a candidate is shown with: on confirmation seeds where it has one."""
+    """The effect that a candidate is ranked by: on confirmation seeds where it has one."""
     return candidate.confirmed if candidate.confirmed.known else candidate.overall
+
+
+def beside(candidate: Candidate) -> Estimate:
+    """The effect to be seen beside others': on the seeds that all were measured on, which flatter
+    who was chosen by them; else what there is.
+    """
+    return candidate.overall if candidate.overall.known else candidate.confirmed
+
+
+def proposed(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Neither the panel nor the null arm; of a run of the null arm alone, that arm."""
+    rows = [c for c in candidates if not c.panel]
+    return [c for c in rows if c.arm != NULL] or rows
+
+
+def descent(candidate: Candidate, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """A candidate and its ancestors by first parents, up to the panel or the literature."""
+    by_id, parents = {c.id: c for c in candidates}, first_parents(candidates)
+    found = [candidate]
+    while found[-1].id in parents:
+        found.append(by_id[parents[found[-1].id]])
+    return [c for c in found if not c.panel]
 
 
 def first_parents(candidates: Sequence[Candidate]) -> dict[str, str]:

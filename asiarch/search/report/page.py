@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from asiarch.search.report import style
-from asiarch.search.report.data import Asked, Candidate, ReportData
+from asiarch.search.report.data import NULL, Asked, Candidate, ReportData
 from asiarch.search.report.detail import Around, folded, inside
 from asiarch.search.report.figures import edit_effects, motif_table
 from asiarch.search.report.outcome import TURNED, outcome
@@ -89,13 +89,15 @@ def _asked(asked: Asked) -> str:
     rows = {
         "command": asked.command, "protocol": asked.protocol, "protocol hash": asked.protocol_hash,
         "claims": "allowed" if asked.claims else "none, it screens", "effect": level,
-        "baseline": asked.baseline, "ceiling": asked.ceiling, "tasks": ", ".join(asked.tasks),
+        "baseline": f"{asked.baseline}: {asked.chosen}" if asked.chosen else asked.baseline,
+        "beyond a candidate's bounds": asked.ceiling, "tasks": ", ".join(asked.tasks),
+        **asked.rules,
         "budget": _pairs(asked.budget), "spent": _pairs(asked.spent), "started": asked.started,
         "ended": asked.ended,
         "seed": asked.seed, "code": asked.code, "machine": _pairs(asked.machine),
         "versions": _pairs(asked.versions),
     }  # fmt: skip
-    body = "".join(f"<dt>{k}</dt><dd>{escape(v)}</dd>" for k, v in rows.items() if v)
+    body = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows.items() if v)
     return f'<section id="asked"><h2>What was asked</h2><dl>{body}</dl></section>'
 
 
@@ -149,9 +151,10 @@ def _edits(data: ReportData) -> str:
     return (
         '<section id="edits"><h2>Effects of edits</h2><figure>'
         f"{edit_effects(data.edit_effects, data.asked).html()}"
-        "<figcaption>A child shares its seeds with its parent, so each edit is a small experiment; "
-        "a filled mark is an effect whose interval excludes zero, before any correction for their "
-        "number.</figcaption></figure></section>"
+        "<figcaption>A child shares its seeds with its parent, so each edit is a small experiment. "
+        "Effects are shrunk towards each other (few children of a kind borrow from all), the share "
+        "that is better is not. A filled mark is an effect whose interval excludes zero, before "
+        "any correction for their number.</figcaption></figure></section>"
     )
 
 
@@ -168,9 +171,9 @@ def _candidates(data: ReportData) -> Iterator[str]:
         (turned if outcome(c, claims=data.asked.claims) == TURNED else rest).append(c)
     parts: list[str] = []
     room = INLINE
-    for heading, rows in (("Measured, panel and null arm", rest), ("Turned away", turned)):
+    for heading, rows in ((_kinds(rest), rest), ("Turned away", turned)):
         if rows:
-            yield f"<h3>{heading}, {count(len(rows), 'candidate')}</h3>"
+            yield f"<h3>{heading}, {count(len(rows), 'operator')}</h3>"
         for c in _ordered(rows):
             body = inside(c, around)
             room -= len(body)
@@ -185,6 +188,13 @@ def _candidates(data: ReportData) -> Iterator[str]:
     yield "</section>"
     for name, texts in (("codes", [c.code for c in coded]), ("parts", parts)):
         yield f'<script type="text/plain" id="{name}">{packed(texts)}</script>'
+
+
+def _kinds(rows: Sequence[Candidate]) -> str:
+    found = ["Candidates that were trained"]
+    found += ["panel"] if any(c.panel for c in rows) else []
+    found += ["null arm"] if any(c.arm == NULL for c in rows) else []
+    return " and ".join([", ".join(found[:-1]), found[-1]] if found[1:] else found)
 
 
 def _ordered(rows: Iterable[Candidate]) -> list[Candidate]:

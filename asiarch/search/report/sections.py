@@ -23,6 +23,7 @@ from asiarch.search.report.figures import (
 from asiarch.search.report.figures.discovery import WITHOUT
 from asiarch.search.report.figures.learning_rates import at_edge
 from asiarch.search.report.figures.tiers import gates
+from asiarch.search.report.lineages import proposed
 from asiarch.search.report.text import count, percent
 from asiarch.search.report.verdict import claims_of
 
@@ -47,18 +48,19 @@ def sections(data: ReportData) -> Iterator[Section]:
     yield Section(
         "costs", "Effects and costs",
         tuple(pareto(rows, cost, asked) for cost in ("flops", "state", "time")),
-        "Look for marks up and to the left: the line joins operators that none beats in both; "
-        "the null arm shows how high luck reaches.",
+        _costs(data),
     )  # fmt: skip
     yield Section(
         "lineage", "Lineage", (lineage(rows, asked),),
         "Read down a branch: each row is a child of the one that it hangs from, and the mark to "
-        "the right says what the edit did.",
+        "the right is its effect against the baseline on the seeds that all were measured on; the "
+        "difference to the mark above is what the edit did. These seeds flatter who was chosen.",
     )  # fmt: skip
     yield Section(
         "niches", "Mechanisms", (niche_map(rows, asked),),
-        "Each cell is a mechanism with its best effect and how many of the tried were measured; "
-        "the best of many is flattered more than the best of few.",
+        "Each cell is a mechanism with its best effect, on the seeds that all were measured on, "
+        "and how many of the tried were measured; the best of many is flattered more than the "
+        "best of few.",
     )  # fmt: skip
     yield Section(
         "discoveries", "Discoveries against compute",
@@ -90,16 +92,27 @@ def pictures(data: ReportData) -> Iterator[Figure]:
 
 
 def _effects(data: ReportData) -> str:
-    confirmed = [c for c in data.candidates if c.on_fresh_seeds and not c.panel]
+    confirmed = [c for c in proposed(data.candidates) if c.on_fresh_seeds]
     passed = len(claims_of(data))
     held = sum(c.confirmed.bounded and c.confirmed.low > 0 for c in confirmed)
     start = (
         f"Of {count(len(confirmed), 'operator')} measured on fresh seeds {passed} passed the test "
-        f"of a claim, and the intervals of {held} are above the baseline; open"
+        f"of a claim, and the intervals of {held} (for all at once) are above the baseline; open"
         if confirmed
         else "Nothing was measured on fresh seeds; open"
     )
     return f"{start} marks are on the seeds that chose them, and flatter the chosen."
+
+
+def _costs(data: ReportData) -> str:
+    null = any(c.arm == NULL and c.overall.known for c in data.candidates)
+    luck = " The null arm shows how high luck reaches." if null else ""
+    return (
+        "Look for marks up and to the left: the line joins operators that none beats in both. "
+        "Effects are on the seeds that all were measured on, which flatter who was chosen; pale "
+        "marks are screened and beaten. Time is that of runs as they came, beside whatever else the "
+        f"machine did: load is in it.{luck}"
+    )
 
 
 def _attribution(data: ReportData) -> str:

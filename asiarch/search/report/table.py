@@ -16,8 +16,8 @@ COLUMNS = (
 )  # fmt: skip
 
 _CAPTION = (
-    "Effects by kind of seeds; seeds; parameters; FLOPs per token; floats of state; measured time, "
-    "{}; order of proposal."
+    "Effects by kind of seeds (fresh ones with intervals that hold for all at once); seeds; "
+    "parameters, FLOPs per token and floats of state{}; measured time, {}; order of proposal."
 )
 
 
@@ -30,7 +30,8 @@ def candidate_table(candidates: Sequence[Candidate], asked: Asked) -> str:
         for name, css in COLUMNS
     )
     body = "".join(_row(c, asked) for c in rows)
-    caption = escape(_CAPTION.format(asked.time_unit))
+    at = f" of the network of {asked.cost_task}" if asked.cost_task else ""
+    caption = escape(_CAPTION.format(at, asked.time_unit))
     return (
         f"{''.join(_controls(candidates, asked))}"
         f'<div class="wide"><table id="all"><caption>{caption}</caption>'

@@ -10,9 +10,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from asiarch.search.report.data import NULL, Candidate, Estimate, ReportData
+from asiarch.search.report.data import (
+    CONFIRMATION,
+    NULL,
+    Asked,
+    Candidate,
+    Effect,
+    Estimate,
+    ReportData,
+)
 from asiarch.search.report.figures.discovery import likeliest
-from asiarch.search.report.lineages import best_of
+from asiarch.search.report.lineages import best_of, proposed
 from asiarch.search.report.text import count, effect, interval, number, percent
 
 
@@ -27,12 +35,12 @@ class Verdict:
 
 def verdict(data: ReportData) -> Verdict:
     """What may be said of a search."""
-    proposed = [c for c in data.candidates if not c.panel]
+    rivals = proposed(data.candidates)
     claims = claims_of(data)
     return Verdict(
-        _headline(data, proposed, claims),
-        tuple(_said(data, proposed, claims)),
-        tuple(_limits(data, proposed, claims)),
+        _headline(data, rivals, claims),
+        tuple(_said(data, rivals, claims)),
+        tuple(_limits(data, rivals, claims)),
     )
 
 
@@ -45,8 +53,8 @@ def claims_of(data: ReportData) -> list[Candidate]:
     return [c for c in data.candidates if c.claim and c.arm != NULL]
 
 
-def _headline(data: ReportData, proposed: Sequence[Candidate], claims: Sequence[Candidate]) -> str:
-    if not proposed:
+def _headline(data: ReportData, rivals: Sequence[Candidate], claims: Sequence[Candidate]) -> str:
+    if not rivals:
         return "Nothing was proposed yet, so there is nothing to say."
     if not data.asked.claims:
         return (
@@ -59,49 +67,77 @@ def _headline(data: ReportData, proposed: Sequence[Candidate], claims: Sequence[
             f"{count(len(claims), 'claim')}: {names} {'beats' if len(claims) == 1 else 'beat'} the "
             "baseline on seeds that no earlier step had seen."
         )
-    if any(c.on_fresh_seeds for c in proposed):
+    if any(c.on_fresh_seeds for c in rivals):
         return "No claim: nothing that was shortlisted held on fresh seeds."
     return "No claim: nothing came as far as confirmation."
 
 
 def _said(
-    data: ReportData, proposed: Sequence[Candidate], claims: Sequence[Candidate]
+    data: ReportData, rivals: Sequence[Candidate], claims: Sequence[Candidate]
 ) -> Iterator[str]:
     panel = [c for c in data.candidates if c.panel]
-    measured = [c for c in proposed if c.overall.known or c.confirmed.known]
-    early = [c for c in proposed if c.reached in ("T0a", "T0b") and c.reason]
-    confirmed = [c for c in proposed if c.on_fresh_seeds]
-    if proposed:
+    measured = [c for c in rivals if c.overall.known or c.confirmed.known]
+    early = [c for c in rivals if c.reached in ("T0a", "T0b") and c.reason]
+    confirmed = [c for c in rivals if c.on_fresh_seeds]
+    died = [c for c in rivals if c not in measured and c not in early and c.reason]
+    if rivals:
         yield (
-            f"{count(len(proposed), 'candidate was', 'candidates were')} proposed: "
-            f"{len(early)} turned away before any training, {len(measured)} measured, "
+            f"{count(len(rivals), 'candidate was', 'candidates were')} proposed: "
+            f"{len(early)} turned away before any training, "
+            f"{f'{len(died)} failed on a run, ' if died else ''}{len(measured)} measured, "
             f"{len(confirmed)} measured again on fresh seeds, {len(claims)} of them passed. "
             f"{count(len(panel), 'known operator')} ran beside them as the panel."
         )
     for c in claims[:5]:
-        p = min((e.p for e in c.effects if math.isfinite(e.p)), default=math.nan)
-        holm = f", Holm's one-sided p {number(p)}" if math.isfinite(p) else ""
+        holm = f", Holm's one-sided p {number(c.p)}" if math.isfinite(c.p) else ""
         yield (
             f"{c.name}: {interval(c.confirmed)} {data.asked.unit} on {count(c.seeds, 'fresh seed')}"
-            f"{holm}; on the seeds that chose it, it was {effect(c.overall.value)}."
+            f"{_at_once(len(confirmed))}{holm}; on the seeds that chose it, it was "
+            f"{effect(c.overall.value)}. {_by_task(c, data)}"
         )
-    best = best_of([c for c in proposed if not c.on_fresh_seeds], 1)
+    best = best_of([c for c in rivals if not c.on_fresh_seeds], 1)
     if best and not claims:
         yield (
             f"The best that was only screened is {best[0].name} with {interval(best[0].overall)} "
             f"{data.asked.unit}. It is the best of {len(measured)}, so part of that is luck"
             + (f"; shrunk to {effect(best[0].shrunk)}." if math.isfinite(best[0].shrunk) else ".")
         )
-    yield from _null(data, proposed)
+    yield from _null(data, rivals)
 
 
-def _null(data: ReportData, proposed: Sequence[Candidate]) -> Iterator[str]:
-    null = [c for c in proposed if c.arm == NULL]
+def _at_once(count: int) -> str:
+    return f" (the interval holds for all {count} at once)" if count > 1 else ""
+
+
+def _by_task(claim: Candidate, data: ReportData) -> str:
+    """What a claim consists of, and what it does where nothing was claimed."""
+    fresh = [e for e in claim.effects if e.stage == CONFIRMATION]
+    others = [
+        e
+        for e in claim.effects
+        if e.stage != CONFIRMATION and e.task not in {f.task for f in fresh}
+    ]
+    said = [f"By task, {data.asked.task_unit}: {_tasks(fresh)}."] if fresh else []
+    if others:
+        said.append(f"Not part of the claim: {_tasks(others)}.")
+    return " ".join(said)
+
+
+def _tasks(effects: Sequence[Effect]) -> str:
+    return "; ".join(f"{e.task} {interval(e.estimate)}" for e in effects)
+
+
+def _null(data: ReportData, rivals: Sequence[Candidate]) -> Iterator[str]:
+    null = [c for c in data.candidates if c.arm == NULL]
     if null:
-        passed = sum(c.claim for c in null)
+        passed, again = sum(c.claim for c in null), sum(c.on_fresh_seeds for c in null)
+        values = [c.overall.value for c in null if c.overall.known]
+        had = (
+            f", with effects from {effect(min(values))} to {effect(max(values))}" if values else ""
+        )
         text = (
-            f"The null arm, the baseline against itself, had {count(len(null), 'candidate')}; "
-            f"{passed} passed."
+            f"The null arm, the baseline against itself, had {count(len(null), 'candidate')}{had}; "
+            f"{again} came to fresh seeds, {passed} passed."
         )
         yield text + (" That is an error of the protocol: distrust the claims." if passed else "")
     for arm in (a for a in data.discoveries if a.arm == NULL and a.count and not null):
@@ -109,7 +145,7 @@ def _null(data: ReportData, proposed: Sequence[Candidate]) -> Iterator[str]:
             f"The null arm, the baseline against itself, ran apart: {number(arm.count[-1])} passed "
             f"in {number(arm.compute[-1])} {data.compute_unit}."
         )
-    if proposed and not null and not any(a.arm == NULL for a in data.discoveries):
+    if rivals and not null and not any(a.arm == NULL for a in data.discoveries):
         yield (
             "No null arm was run here, so luck was not measured in this search, "
             "only by the simulation of the protocol, if at all."
@@ -117,7 +153,7 @@ def _null(data: ReportData, proposed: Sequence[Candidate]) -> Iterator[str]:
 
 
 def _limits(
-    data: ReportData, proposed: Sequence[Candidate], claims: Sequence[Candidate]
+    data: ReportData, rivals: Sequence[Candidate], claims: Sequence[Candidate]
 ) -> Iterator[str]:
     asked, power = data.asked, data.power
     if power is None:
@@ -125,7 +161,8 @@ def _limits(
     else:
         if math.isfinite(power.detectable):
             spread = (
-                f" and a spread of {number(power.sigma)} {asked.unit} between paired seeds"
+                f", whose paired differences over tasks have a standard deviation of "
+                f"{number(power.sigma)},"
                 if math.isfinite(power.sigma)
                 else ""
             )
@@ -143,10 +180,17 @@ def _limits(
             )
         elif power.error_note:
             yield power.error_note
-    if proposed:
-        tasks = ", ".join(asked.tasks) or "the tasks of this run"
+    if rivals:
+        claimed = asked.claim_tasks if claims else ()
+        tasks = ", ".join(claimed or asked.tasks) or "the tasks of this run"
+        what = "A claim is the mean over" if claimed else "All of it holds for"
+        yield f"{what} {tasks}, at the sizes and steps of this run, and for no others."
+    above = [c for c in data.candidates if c.panel and _above(c, asked)]
+    if above:
+        names = ", ".join(f"{c.name} {interval(c.overall)}" for c in above)
         yield (
-            f"All of it holds for {tasks}, at the sizes and steps of this run, and for no others."
+            f"The baseline, {asked.baseline}, was chosen on other seeds than those that score; on "
+            f"these, within a candidate's bounds, the panel has {names}."
         )
     near = [c.name for c in claims if c.confirmed.bounded and c.confirmed.low <= 0]
     if near:
@@ -156,9 +200,11 @@ def _limits(
         )
     edges = sum(any(e.edge for e in c.effects) for c in claims)
     if edges:
+        bar = next((c for c in data.candidates if c.panel and c.name == asked.baseline), None)
+        too = " So was the baseline." if bar and any(e.edge for e in bar.effects) else ""
         yield (
             f"{edges} of the claims {'was' if edges == 1 else 'were'} best at the edge of the grid "
-            "of learning rates; the grid may not hold their best."
+            f"of learning rates on a task; the grid may not hold their best.{too}"
         )
     unlike = [a.arm for a in data.discoveries if (f := likeliest(a)) and f.name == "poisson"]
     if unlike and claims:
@@ -166,6 +212,12 @@ def _limits(
             f"The curve of discoveries of {', '.join(unlike)} is no better explained by anything "
             "than by a constant rate; a straight line says nothing of learning."
         )
+
+
+def _above(c: Candidate, asked: Asked) -> bool:
+    """Is a member of the panel that might have been the baseline above it?"""
+    beyond = {name.partition(" ")[0] for name in asked.ceiling.split(", ")}
+    return c.name != asked.baseline and c.name not in beyond and c.overall.value > 0
 
 
 def _hundred(e: Estimate) -> Estimate:

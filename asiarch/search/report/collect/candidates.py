@@ -50,7 +50,7 @@ class People:
         row = d.Candidate(
             id=id, name=name, text=p.text, op=p.op,
             arm=d.PANEL if p.operator == PANEL else self.arm, order=p.number, parents=p.parents,
-            edits=tuple(map(edit, p.edits)), reached="T0a", near=self._near(p),
+            edits=tuple(map(edit, p.edits)), reached=_screened(p), near=self._near(p),
             note=p.note if accepted else "",
         )  # fmt: skip
         if not accepted:
@@ -79,20 +79,23 @@ class People:
         shown = d.Estimate(*(number(evidence.get(name)) for name in ("effect", "low", "high")))
         p = number(evidence.get("p"))
         p = p if math.isfinite(p) else m.p
-        effects = tuple(
-            replace(e, p=p if e.stage == d.CONFIRMATION else math.nan) for e in m.effects
-        )
         return replace(
             row, reached=tiers[-1] if tiers else row.reached, overall=m.overall, shrunk=m.shrunk,
-            confirmed=shown if shown.known else d.UNKNOWN if fresh else m.confirmed,
+            confirmed=shown if shown.known else d.UNKNOWN if fresh else m.confirmed, p=p,
             judged=said is not None, claim=stands, seeds=m.seeds,
-            effects=effects,
+            effects=tuple(m.effects),
             reason=lost.reason if lost else "", message=lost.message if lost else "",
-            parameters=_first(found, "parameters"), flops=_first(found, "flops_per_token"),
-            state=_first(found, "state_floats"), time=self._time(row.id),
+            parameters=self._cost(found, "parameters"),
+            flops=self._cost(found, "flops_per_token"),
+            state=self._cost(found, "state_floats"), time=self._time(row.id),
             curves=tuple(self._curves(row.id)),
             audit=tuple(_audit(evidence.get("audit"))),
         )  # fmt: skip
+
+    def _cost(self, found: Sequence[Result], name: str) -> float:
+        """Of the network of one task, the same for everybody: networks differ by task."""
+        own = (r.number(name) for r in found if r.task == self.effects.cost_task)
+        return next(filter(math.isfinite, own), math.nan)
 
     def _time(self, id: str) -> float:
         """Seconds of a run over the baseline's on the same task, the geometric mean over tasks."""
@@ -147,8 +150,9 @@ def _tier(name: str) -> tuple[int, str]:
     return (d.TIERS.index(name) if name in d.TIERS else len(d.TIERS), name)
 
 
-def _first(found: Sequence[Result], name: str) -> float:
-    return next((v for r in found if math.isfinite(v := r.number(name))), math.nan)
+def _screened(p: Proposal) -> str:
+    """Where it was turned away before training: T0b has named a candidate, T0a has not."""
+    return "T0a" if p.candidate is None or p.verdict == "duplicate" else "T0b"
 
 
 def _seconds(results: Iterable[Result]) -> float:

@@ -22,13 +22,16 @@ def discoveries(store: Store, protocol_hash: str) -> tuple[str, list[d.Discoveri
     runs = [r for name in store.runs.all() if (r := store.runs.find(name)) is not None]
     runs = [r for r in runs if r.protocol_hash == protocol_hash]
     log = list(store.events.all())
-    jobs = store.jobs.outcomes([e.subject for e in log if e.kind in ("done", "failed")])
+    used = {run.id: store.knowledge.used(run.id) for run in runs}
+    keys = [e.subject for e in log if e.kind in ("done", "failed")]
+    keys += [key for asked in used.values() for key in asked]
+    jobs = store.jobs.outcomes(list(dict.fromkeys(keys)))
     unit = "FLOPs" if any(o.flops > 0 for o in jobs.values()) else "seconds of jobs"
     costs = {key: o.flops if unit == "FLOPs" else o.seconds for key, o in jobs.items()}
     arms: dict[str, list[Run]] = {}
     for run in runs:
         own = [e for e in log if e.run == run.id]
-        course = _course(own, costs, store.knowledge.used(run.id))
+        course = _course(own, costs, used[run.id])
         if course is not None:
             arms.setdefault(run.arm, []).append(course)
     return unit, [_arm(name, found) for name, found in sorted(arms.items())]

@@ -48,6 +48,7 @@ class Effects:
     the panel where it can tell (the engineer's yardstick), else pooled over all; `spreads`: pooled.
     `first`: tasks of the first tier, all unless given: an effect over tasks is over these, of who
     has every one, so that nobody is better for what it failed on or was tried on besides.
+    `cost_task`: the first of them, whose network's costs are everybody's.
     """
 
     scores: Scores
@@ -56,13 +57,16 @@ class Effects:
     grid: Sequence[float] = ()
     panel: Sequence[str] = ()
     first: Sequence[str] = ()
+    cost_task: str = ""
     units: dict[str, float] = field(default_factory=dict[str, float])
     spreads: dict[str, Pooled] = field(default_factory=dict[str, Pooled])
     found: dict[str, Measured] = field(default_factory=dict[str, Measured])
 
     def __post_init__(self) -> None:
         self.found = {c: Measured() for c in self.scores.candidates()}
-        self.first = [t for t in self.scores.tasks(False) if not self.first or t in self.first]
+        known = self.scores.tasks(False)
+        self.cost_task = next((t for t in (*self.first, *known) if t in known), "")
+        self.first = [t for t in known if not self.first or t in self.first]
         for confirmed in (False, True):
             for task in self.scores.tasks(confirmed):
                 self._task(task, confirmed)
@@ -184,6 +188,18 @@ class Effects:
         else:
             for candidate, values in rows.items():
                 self._set(candidate, Estimate(float(values.mean())), len(values), math.nan)
+
+    def spread(self) -> float:
+        """The sd of one paired difference over tasks, in the unit of effects: of what was
+        confirmed, else of what chose, as if tasks were independent; nan where neither is known.
+        """
+        tasks = [t for t in self.scores.tasks(True) if t in self.units]
+        rows = [self._by_seed(c, tasks) for c in self.found if c != self.baseline]
+        squares = [float(v.var(ddof=1)) for v in rows if len(v) > 1]
+        if squares:
+            return math.sqrt(sum(squares) / len(squares))
+        own = [self.spreads[t].sigma / self.units[t] for t in self.first if t in self.spreads]
+        return math.sqrt(sum(s**2 for s in own)) / len(own) if own else math.nan
 
     def _set(self, candidate: str, estimate: Estimate, seeds: int, p: float) -> None:
         measured = self.found[candidate]

@@ -202,11 +202,11 @@ class _Maker:
             effects = tuple(self._effect(t, self.true[c.id], 16, d.CONFIRMATION) for t in TASKS)
             pooled = _pooled(effects)
             p = math.erfc(max(pooled.value, 0) / (SIGMA / math.sqrt(48)) / math.sqrt(2)) / 2
-            effects = tuple(replace(e, p=min(8 * p, 1.0)) for e in effects)
             claim = pooled.low > 0 and c.arm != d.NULL
             self.rows[self.rows.index(c)] = replace(
                 c,
                 confirmed=pooled,
+                p=min(8 * p, 1.0),
                 claim=claim,
                 reached="C",
                 seeds=16,

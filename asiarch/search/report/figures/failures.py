@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import TIERS, Candidate
 from asiarch.search.report.figures.kinds import nothing
+from asiarch.search.report.lineages import proposed
 from asiarch.search.report.text import count, percent
 
 REASONS = {
     "type": "not well-typed",
     "causal": "not proved causal",
-    "cost": "over its cost class",
+    "cost": "too costly, or unmatched",
     "duplicate": "seen before, or in the library",
     "compile": "the compiler refused it",
     "law": "a law failed: a fault of ours",
@@ -29,8 +30,8 @@ TITLE = "Why candidates were turned away"
 
 def failures(candidates: Sequence[Candidate]) -> Figure:
     """One bar for each tier and reason, in the order of the tiers."""
-    proposed = [c for c in candidates if not c.panel]
-    found = Counter((c.reached, c.reason) for c in proposed if c.reason)
+    rivals = proposed(candidates)
+    found = Counter((c.reached, c.reason) for c in rivals if c.reason)
     rows = sorted(found.items(), key=lambda r: (_tier(r[0][0]), -r[1], r[0][1]))
     if not rows:
         return nothing("failures", TITLE, "No candidate was turned away.")
@@ -42,11 +43,11 @@ def failures(candidates: Sequence[Candidate]) -> Figure:
         canvas.text(0, y + 14, tier, "m")
         canvas.text(LEFT - 10, y + 14, label, "e", room=LEFT - 50)
         canvas.rect(LEFT, y + 2, BAR * number / most, ROW - 7, f"f {css}", tip=f"{tier}: {label}")
-        share = f"{number} ({percent(number / len(proposed))})"
+        share = f"{number} ({percent(number / len(rivals))})"
         canvas.text(LEFT + BAR * number / most + 8, y + 14, share, "t m")
         y += ROW
     told = "; ".join(f"{t} {REASONS.get(r, r)}: {n}" for (t, r), n in rows)
-    desc = f"Of {count(len(proposed), 'candidate')}: {told}."
+    desc = f"Of {count(len(rivals), 'candidate')}: {told}."
     return canvas.figure("failures", TITLE, desc, LEFT + BAR + RIGHT, y + 6)
 
 

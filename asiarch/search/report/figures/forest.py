@@ -54,8 +54,8 @@ def forest(candidates: Sequence[Candidate], asked: Asked | None = None, most: in
 
 
 _LEGEND = (
-    ("f k0", "circle", "confirmation seeds, passed"),
-    ("f null", "circle", "confirmation seeds, not passed"),
+    ("f k0", "circle", "fresh seeds, passed"),
+    ("f null", "circle", "fresh seeds, not passed (intervals for all at once)"),
     ("o k1", "diamond", "selection seeds"),
 )
 

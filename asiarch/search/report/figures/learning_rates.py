@@ -11,7 +11,7 @@ from asiarch.search.report.data import Asked, RateCurve
 from asiarch.search.report.figures.kinds import legend, nothing
 from asiarch.search.report.text import number
 
-WIDTH, LEFT, RIGHT, TOP, FIELD = 620.0, 52.0, 150.0, 62.0, 240.0
+WIDTH, LEFT, RIGHT, TOP, FIELD = 640.0, 52.0, 170.0, 62.0, 240.0
 TITLE = "Learning-rate sensitivity"
 LINES = (("", "circle"), ("dash", "diamond"), ("dot", "up"))
 
@@ -55,12 +55,14 @@ def learning_rates(
             least = min(points, key=lambda p: -p[1])
             canvas.mark(*least, "circle", "o bad", size=3 if curve.panel else 2.2, tip=curve.name)
         if curve.panel and points:
-            ends.append((points[-1][1], curve.name, css.split()[1]))
-    for (y, name, kind), place in zip(
+            ends.append((points[-1][1], curve.name, css.strip()))
+    for (y, name, look), place in zip(
         ends, spread([e[0] for e in ends], 14, TOP, bottom), strict=True
     ):
-        canvas.line([(WIDTH - RIGHT + 2, y), (WIDTH - RIGHT + 14, place)], f"l {kind}")
-        canvas.text(WIDTH - RIGHT + 18, place + 4, name, "t", room=RIGHT - 20)
+        canvas.line([(WIDTH - RIGHT + 2, y), (WIDTH - RIGHT + 10, place)], "l thin null")
+        # A piece of the line itself, long enough to tell its dashes.
+        canvas.line([(WIDTH - RIGHT + 10, place), (WIDTH - RIGHT + 34, place)], look)
+        canvas.text(WIDTH - RIGHT + 38, place + 4, name, "t", room=RIGHT - 40)
     edge = [c for c, _ in lifted if at_edge(c)]
     desc = (
         f"{len(lifted)} operators over the rates {', '.join(number(r) for r in rates)}. "

@@ -9,7 +9,7 @@ from asiarch.search.report.axes import Scale, scale
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import Asked, Candidate
 from asiarch.search.report.figures.kinds import legend, nothing
-from asiarch.search.report.lineages import Branch, forest_of, rows_of, shown
+from asiarch.search.report.lineages import Branch, beside, forest_of, rows_of
 from asiarch.search.report.text import anchor, count, effect, interval, tick
 
 STEP, ROW, TOP = 16.0, 21.0, 52.0
@@ -23,7 +23,8 @@ def lineage(candidates: Sequence[Candidate], asked: Asked | None = None, most: i
     """The ancestors of the `most` best, a row each, with the edit that made it.
 
     Small dots are the other descendants of a row: filled ones were measured, rings turned away.
-    To the right is the effect with its interval, so that a line of descent reads as a course.
+    To the right is the effect with its interval, of all rows on the same kind of seeds, so that a
+    line of descent reads as a course.
     """
     asked = asked or Asked()
     roots = forest_of(candidates, most)
@@ -69,10 +70,10 @@ _LEGEND = (
 
 def _scale(rows: Sequence[Branch], left: float) -> Scale:
     """Holds the values of all rows, and the intervals of the best."""
-    values = [shown(b.candidate).value for b in rows]
+    values = [beside(b.candidate).value for b in rows]
     for b in rows:
         if b.best:
-            values += [shown(b.candidate).low, shown(b.candidate).high]
+            values += [beside(b.candidate).low, beside(b.candidate).high]
     finite = sorted(v for v in values if math.isfinite(v))
     return scale(finite, left, left + PLOT, zero=True)
 
@@ -103,7 +104,7 @@ def _row(canvas: Canvas, branch: Branch, y: float, tree: float) -> None:
     if c.panel:
         css, mark = "o k6", "square"
     how = " + ".join(dict.fromkeys(e.operator for e in c.edits))
-    tip = f"{c.name}: {interval(shown(c))}{f', by {how}' if how else ''}"
+    tip = f"{c.name}: {interval(beside(c))}{f', by {how}' if how else ''}"
     canvas.mark(x, y, mark, css, size=4, tip=tip, link=anchor(c.id))
     room = tree - x - 20
     name_room = room * 0.56 if how else room
@@ -111,8 +112,8 @@ def _row(canvas: Canvas, branch: Branch, y: float, tree: float) -> None:
     if how:
         canvas.text(tree - 12, y + 4, how, "t m e", room=room * 0.42)
     for i, other in enumerate(branch.others[:MOST_DOTS]):
-        turned = bool(other.reason) and not shown(other).known
-        tip = f"{other.name}: {other.reason or interval(shown(other))}"
+        turned = bool(other.reason) and not beside(other).known
+        tip = f"{other.name}: {other.reason or interval(beside(other))}"
         canvas.mark(
             tree + 4 + DOT * i, y, "circle", "o null" if turned else "f null",
             size=2, tip=tip, link=anchor(other.id),
@@ -122,7 +123,7 @@ def _row(canvas: Canvas, branch: Branch, y: float, tree: float) -> None:
 
 
 def _effect(canvas: Canvas, branch: Branch, x: Scale, y: float, left: float) -> None:
-    e = shown(branch.candidate)
+    e = beside(branch.candidate)
     if not e.known:
         canvas.text(left + PLOT + 8, y + 4, "–", "t m")
         return
@@ -137,8 +138,8 @@ def _course(branch: Branch, rows: Sequence[Branch]) -> str:
     """`name: +0.1 from parent at +0.05.`"""
     parent = next((b for b in rows if branch in b.children), None)
     came = (
-        f" from {parent.candidate.name} at {effect(shown(parent.candidate).value)}"
+        f" from {parent.candidate.name} at {effect(beside(parent.candidate).value)}"
         if parent
         else ""
     )
-    return f"{branch.candidate.name}: {effect(shown(branch.candidate).value)}{came}."
+    return f"{branch.candidate.name}: {effect(beside(branch.candidate).value)}{came}."

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from asiarch.search.report.canvas import Canvas, Figure
 from asiarch.search.report.data import NULL, Asked, Candidate, Estimate
 from asiarch.search.report.figures.kinds import legend, nothing
+from asiarch.search.report.lineages import beside
 from asiarch.search.report.style import SMALL
 from asiarch.search.report.text import MISSING, count, effect, width
 
@@ -24,8 +25,9 @@ def niche_map(
 ) -> Figure:
     """A table of niches by two groups of mechanisms, what else tells niches apart taken together.
 
-    A cell has its best effect (confirmed where known), how many candidates were tried, and how
-    many of them were measured. A cell that was tried in vain is hatched, one never tried is blank.
+    A cell has its best effect on the seeds that all were measured on, how many candidates were
+    tried, and how many of them were measured. A cell that was tried in vain is hatched, one never
+    tried is blank.
     """
     asked = asked or Asked()
     cells: dict[tuple[str, str], list[Candidate]] = {}
@@ -84,7 +86,7 @@ def _key(candidate: Candidate, names: Sequence[str]) -> str:
 
 
 def _best(found: Sequence[Candidate]) -> Estimate:
-    known = [e for c in found if (e := c.confirmed if c.confirmed.known else c.overall).known]
+    known = [e for c in found if (e := beside(c)).known]
     return max(known, key=lambda e: e.value, default=Estimate())
 
 
