@@ -36,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SpecError as error:
         print_diagnostics(error.diagnostics, error.source, sys.stderr)
         return 1
+    except MemoryError as error:
+        said = f": {error}" if str(error) else ""
+        print(f"asiarch: error: this does not fit into memory{said}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

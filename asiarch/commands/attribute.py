@@ -29,6 +29,7 @@ from asiarch.commands.support.measuring import (
     tasks_of,
     tell,
 )
+from asiarch.commands.support.numbers import whole
 
 if TYPE_CHECKING:
     from asiarch.search.analyst.attribution import Evidence
@@ -52,7 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--grafts",
-        type=int,
+        type=whole(0),
         default=3,
         metavar="N",
         help="hosts for each component (3); 0 for deletions alone",

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from asiarch.commands.support import streams
 from asiarch.commands.support.construct import Built, argument, build
 from asiarch.commands.support.errors import CommandError
+from asiarch.commands.support.numbers import seed, whole
 from asiarch.commands.support.target import explained, find, load, split
 from asiarch.commands.support.terminal import GREEN, RED, colored, harmless, paint
 
@@ -59,7 +60,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=_checked(streams.shaped),
         help="a stream of floats, as in 3,65,32 or x=3,65,32: batch, time, the rest",
     )
-    parser.add_argument("--tokens", metavar="VOCAB", type=int, help="a stream of ids below VOCAB")
+    parser.add_argument(
+        "--tokens", metavar="VOCAB", type=whole(1), help="a stream of ids below VOCAB"
+    )
     parser.add_argument(
         "--inputs", metavar="FUNCTION", help="a function of the file that returns the streams"
     )
@@ -71,7 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode", choices=("both", "eval", "train"), default="both", help="both by default"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of parameters and streams (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of parameters and streams (0)")
     parser.add_argument("--json", action="store_true", help="the record for machines")
     parser.add_argument("--seconds", action="store_true", help="also say how long it took")
 

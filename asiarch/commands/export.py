@@ -13,6 +13,7 @@ from typing import Any
 
 from asiarch.commands.support.errors import PROGRAM, CommandError
 from asiarch.commands.support.files import STDIN, SUFFIX, read
+from asiarch.commands.support.numbers import seed
 from asiarch.commands.support.sizes import add_sizes, check_sizes, choose
 from asiarch.commands.support.stored import trained
 
@@ -30,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME", help="of a program that has several models")
     add_sizes(parser)
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="of the initial weights of a program (0)"
+        "--seed", type=seed, metavar="N", help="of the initial weights of a program (0)"
     )
 
 

@@ -21,6 +21,7 @@ from asiarch.commands.support.measuring import (
     tasks_of,
     tell,
 )
+from asiarch.commands.support.numbers import whole
 
 if TYPE_CHECKING:
     from asiarch.search.protocol import Protocol
@@ -51,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--simulate",
-        type=int,
+        type=whole(0),
         default=5000,
         metavar="N",
         help="simulated runs of the protocol (5000); 0 for none",

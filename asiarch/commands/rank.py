@@ -9,6 +9,7 @@ same command goes on.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from asiarch.commands.support.errors import CommandError
@@ -27,7 +28,7 @@ from asiarch.commands.support.measuring import (
 )
 
 if TYPE_CHECKING:
-    from asiarch.search.engineer import Design
+    from asiarch.search.engineer import Design, Engineer
     from asiarch.search.protocol import Protocol
     from asiarch.search.ranking.entrants import Entrants
     from asiarch.search.ranking.rank import Ranking
@@ -107,12 +108,26 @@ def _measured(
         (reference,) = operators(entrants, [REFERENCE])
         introduce(lab.store, lab.name, entrants, designs, panel, [reference])
         engineer.calibrate(reference, protocol.tiers[0].tasks)
+        _check_own(engineer, [d for d in designs if d not in panel], protocol.tiers[0].tasks)
         found = measure(engineer, heard, designs, told=_told)
         plain = protocol.host == "plain"
         apart = [d.id for d in designs if plain and not entrants.convolves(d)]
         return ranking(
             found, designs, panel, bar=bar, parameters=engineer.setting.parameters, apart=apart
         )
+
+
+def _check_own(engineer: Engineer, own: Sequence[Design], tasks: Sequence[str]) -> None:
+    """Before anything is trained: is there one of the operators given that can be measured?"""
+    said: dict[str, str] = {}
+    for task in tasks:
+        for design, check in zip(own, engineer.checks(own, task), strict=True):
+            if check.status != "failed":
+                return
+            why = str(check.values.get("message", "")).partition("\n")[0]
+            said[design.name] = f"{design.name}: {check.reason}, {why}"
+    if own:
+        raise CommandError("nothing that was given can be measured: " + "; ".join(said.values()))
 
 
 def _bar(name: str | None, designs: list[Design]) -> Design | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from asiarch.commands.support.errors import PROGRAM, CommandError
+from asiarch.commands.support.numbers import seed
 from asiarch.commands.support.stored import trained
 from asiarch.commands.support.terminal import harmless
 
@@ -25,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--temperature", type=float, default=0.8, help="0 takes the likeliest (0.8)"
     )
     parser.add_argument("--top-p", type=float, default=0.95, help="leaves out the unlikely (0.95)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of what is drawn (0)")
 
 
 def run(arguments: argparse.Namespace) -> int:

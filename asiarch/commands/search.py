@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from asiarch.commands.support.errors import PROGRAM, CommandError
 from asiarch.commands.support.files import make_folder
 from asiarch.commands.support.libraries import needs_torch
+from asiarch.commands.support.numbers import seed
 
 if TYPE_CHECKING:
     from asiarch.commands.support.searching import Show
@@ -43,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--arm", default="full", metavar="NAME", help="full, or a control: null, random, ... (full)"
     )
     add("--store", type=Path, default=STORE, metavar="FILE", help=f"what is kept ({STORE})")
-    add("--seed", type=int, default=0, metavar="N", help="of everything (0)")
+    add("--seed", type=seed, default=0, metavar="N", help="of everything (0)")
     add("--workers", type=int, metavar="N", help="processes that train (one a core)")
     add(
         "-o",

@@ -8,12 +8,15 @@ goes on from it.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asiarch.commands.support.errors import PROGRAM, CommandError
 from asiarch.commands.support.files import Input, read
+from asiarch.commands.support.libraries import check_device
+from asiarch.commands.support.numbers import seed
 from asiarch.commands.support.sizes import add_sizes, check_sizes, choose
 from asiarch.commands.support.terminal import harmless, print_diagnostics
 from asiarch.commands.support.verdicts import ledger_lines, verdict_lines
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 SUMMARY = "train a model on real text"
 BYTES = 256
+RECORD = "checkpoint.json"
+"""Of a run that is there (`asiarch.train.checkpoint`, which needs torch)."""
 DEFAULTS = {"steps": 1000, "batch": 8, "time": 256, "lr": 5e-3, "seed": 0, "compiled": False}
 PROMPT = b"def "
 SAMPLED = 240
@@ -33,13 +38,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="NAME", help="not needed if the file has one model")
     add_sizes(parser)
     parser.add_argument("--data", type=Path, metavar="PATH", help="a text file or folder")
-    for name, help in (
-        ("steps", "updates"),
-        ("batch", "rows per step"),
-        ("time", "bytes per row"),
-        ("seed", "of weights and batches"),
+    for name, help, kind in (
+        ("steps", "updates", int),
+        ("batch", "rows per step", int),
+        ("time", "bytes per row", int),
+        ("seed", "of weights and batches", seed),
     ):
-        parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{help} ({DEFAULTS[name]})")
+        parser.add_argument(f"--{name}", type=kind, metavar="N", help=f"{help} ({DEFAULTS[name]})")
     parser.add_argument("--lr", type=float, help=f"peak learning rate ({DEFAULTS['lr']:g})")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where checkpoints go")
     parser.add_argument("--resume", type=Path, metavar="FOLDER", help="a checkpoint to go on from")
@@ -61,16 +66,34 @@ def run(arguments: argparse.Namespace) -> int:
     if any(h.name.id == "vocab" for h in definition.header):
         sizes.setdefault("vocab", BYTES)
     check_sizes(definition, sizes)
+    _check(arguments)
     if not _ledger(given, definition.name.id):
         return 1
     try:
         from asiarch.train import TrainError
     except ImportError as error:
         raise CommandError(f"training needs {error.name}: pip install 'asiarch[torch]'") from None
+    check_device(arguments.device)
     try:
         return _train(arguments, given, definition.name.id, sizes)
     except (TrainError, ValueError) as error:
         raise CommandError(str(error), PROGRAM) from None
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """What would be found wrong after the text was read. Raises CommandError."""
+    for name in ("steps", "batch", "time", "lr"):
+        value = getattr(arguments, name)
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise CommandError(f"{name} must be positive, not {value}", PROGRAM)
+    out, resume = arguments.out, arguments.resume
+    if out is None or (resume is not None and out.resolve() == resume.resolve()):
+        return
+    if (out / RECORD).exists():
+        raise CommandError(
+            f"the folder {out} holds a run: --resume {out} goes on with it, another --out begins "
+            "anew; nothing is written over"
+        )
 
 
 def _ledger(given: Input, name: str) -> bool:
@@ -92,6 +115,7 @@ def _train(arguments: argparse.Namespace, given: Input, name: str, sizes: dict[s
     from asiarch.train.progress import choose as choose_progress
 
     stored = train.load_checkpoint(arguments.resume) if arguments.resume else None
+    _tell_vocabulary(given, name, sizes)
     meta = _meta(given, name, sizes)
     if stored is not None:
         _same_program(stored, meta, arguments.resume)
@@ -115,6 +139,17 @@ def _train(arguments: argparse.Namespace, given: Input, name: str, sizes: dict[s
     shown = harmless((PROMPT + text).decode("utf-8", "replace"))
     print(f"\nit goes on from {PROMPT.decode()!r}:\n\n{shown}")
     return 0
+
+
+def _tell_vocabulary(given: Input, name: str, sizes: dict[str, int]) -> None:
+    """The program's own number is for text of its own; here a token is a byte."""
+    from asiarch.interface import parse
+
+    (model,) = (d for d in parse(given.text, given.name).definitions if d.name.id == name)
+    own = next((h.default for h in model.header if h.name.id == "vocab"), None)
+    number = getattr(own, "value", None)
+    if number is not None and sizes["vocab"] == BYTES != number:
+        print(f"vocab is {BYTES}, a byte each: the {number} of the program is not used")
 
 
 def _settings(arguments: argparse.Namespace, stored: Checkpoint | None) -> dict[str, Any]:

@@ -97,7 +97,12 @@ def load(folder: str | Path) -> Checkpoint:
     if folder.name == RECORD:
         folder = folder.parent
     try:
-        record = cast(dict[str, Any], json.loads((folder / RECORD).read_bytes()))
+        found: object = json.loads((folder / RECORD).read_bytes())
+        if not isinstance(found, dict) or "format" not in found:
+            raise CheckpointError(
+                f"the checkpoint {folder} is damaged: {RECORD} is no record of a run"
+            )
+        record = cast(dict[str, Any], found)
         if record["format"] != FORMAT:
             raise CheckpointError(
                 f"{folder} has checkpoint format {record['format']}, not {FORMAT}"

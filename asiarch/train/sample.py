@@ -5,6 +5,7 @@ Drawn as `generate` of transformers draws, so that an exported model writes the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -44,8 +45,8 @@ def stream(
     """The same, byte by byte as they are drawn."""
     if not prompt:
         raise ValueError("the prompt needs at least one byte")
-    if temperature < 0 or not 0 < top_p <= 1:
-        raise ValueError("temperature must be at least 0, and top_p in (0, 1]")
+    if not (0 <= temperature < math.inf and 0 < top_p <= 1):
+        raise ValueError("temperature must be at least 0 and finite, and top_p in (0, 1]")
     generator = torch.Generator().manual_seed(seed)
     reader = _Carrying(module) if hasattr(module, "initial_state") else _Rereading(module)
     logits = reader.read(prompt)
@@ -65,8 +66,10 @@ def choose(
     """
     logits = logits.float().cpu()
     logits[VOCABULARY:] = -torch.inf
-    if temperature == 0:
+    if temperature < torch.finfo(logits.dtype).tiny:
         return int(logits.argmax())
+    if not (logits / temperature).isfinite()[:VOCABULARY].all():
+        logits = logits - logits.max()  # the same, where a small temperature would overflow
     logits = logits / temperature
     ordered, order = logits.sort()
     # A byte stays when it and those below it weigh more than 1 - top_p; the last always does.

@@ -16,11 +16,12 @@ from asiarch.search.lab import FakeLab, OutOfBudget
 from asiarch.search.protocol import FULL, QUICK
 from asiarch.search.ranking import noise as aa
 from asiarch.search.ranking import table
-from asiarch.search.ranking.effects import best, effects, estimated
+from asiarch.search.ranking.effects import _overall, best, effects, estimated
 from asiarch.search.ranking.entrants import Entrants, NotRanked, distinct
 from asiarch.search.ranking.measure import Measured, measure, ranked
 from asiarch.search.ranking.rank import Ranking, ranking
 from asiarch.search.ranking.session import Heard, Known, begin, costs, introduce
+from asiarch.search.stats.paired import pooled
 from asiarch.search.store import Store
 from tests.search.fake import BEST, World, design
 
@@ -190,6 +191,33 @@ def covered(bar: float, seeds: int) -> float:
         found = estimated(values)
         hits += [e.shrunk.low < v < e.shrunk.high for v, e in zip(true, found, strict=True)]
     return float(np.mean(hits))
+
+
+def covered_in_sds(true: float, seeds: int, doubted: bool) -> float:
+    """How often intervals over two tasks, in sds that are estimated too, hold an effect."""
+    rng, hits = np.random.default_rng(5), 0
+    for _ in range(400):
+        tables = {t: rng.normal(size=(4, seeds)) for t in TASKS}
+        for x in tables.values():
+            x[0] += true
+        spreads = {t: pooled(x) for t, x in tables.items()}
+        found = _overall(
+            {t: {str(i): row for i, row in enumerate(x)} for t, x in tables.items()},
+            {t: s.sigma for t, s in spreads.items()},
+            {t: s.df if doubted else math.inf for t, s in spreads.items()},
+        )["0"].raw
+        hits += found.low <= true <= found.high
+    return hits / 400
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 8])
+def test_the_sd_that_effects_are_in_is_an_estimate_too(seeds: int) -> None:
+    assert covered_in_sds(0.0, seeds, True) > 0.93
+    assert covered_in_sds(4.0, seeds, True) > 0.93
+
+
+def test_planted_an_sd_taken_for_known_is_too_narrow() -> None:
+    assert covered_in_sds(4.0, 3, False) < 0.85
 
 
 @pytest.mark.parametrize(("bar", "seeds"), [(1.0, 4), (2.0, 8)])

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from asiarch.cli import main, names
+from asiarch.search.engineer import Design, Engineer
 from asiarch.search.executor import Batch, Report
-from asiarch.search.job import Job, Outcome
+from asiarch.search.job import Job, Outcome, failed
 from asiarch.search.store import Store
 from tests.search.fake import World
 from tests.unit.search.support import problems
@@ -117,6 +118,31 @@ def test_an_interrupted_rank_goes_on_and_trains_nothing_twice(
     assert "mine" in Path("runs/rank.html").read_text()
 
 
+def status(arguments: list[str]) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as wrong:
+        return int(wrong.code or 0)
+
+
+def test_what_cannot_be_measured_ends_a_ranking_before_anything_is_trained(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where one of them can be, the others are left out and said below the tables."""
+    Path("mine.asi").write_text(OWN)
+    refused = failed("cost", "K = 64/3 is no whole number\nand more")
+    checks = Engineer.checks
+
+    def checked(self: Engineer, designs: Sequence[Design], task: str) -> list[Outcome]:
+        found = checks(self, designs, task)
+        return [refused if d.name == "mine" else o for d, o in zip(designs, found, strict=True)]
+
+    monkeypatch.setattr(Engineer, "checks", checked)
+    assert main(RANK) == 2
+    said = "nothing that was given can be measured: mine: cost, K = 64/3 is no whole number"
+    assert capsys.readouterr().err.rstrip().endswith(said)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -139,6 +165,13 @@ def test_an_interrupted_rank_goes_on_and_trains_nothing_twice(
         (["noise-floor", "--runs", "5"], "--runs is 9 at least"),
         (["attribute", "mine.asi", "--seeds", "2"], "--seeds is 3 at least"),
         (["attribute", "abcdef12"], "there is no store runs/search.db"),
+        (["attribute", "mine.asi", "--grafts", "-1"], "-1 is not between 0 and"),
+        (["noise-floor", "--simulate", "-5"], "-5 is not between 0 and"),
+        (["rank", "mine.asi", "--json", "mine.asi"], "--json mine.asi is a program that is read"),
+        (["rank", "mine.asi:mine", "--json", "./mine.asi"], "is a program that is read itself"),
+        (["rank", "mine.asi", "--store", "r.db", "--json", "r.db"], "--json r.db is the store"),
+        (["attribute", "mine.asi", "--store", "r.db", "--svg", "r.db"], "--svg r.db is the store"),
+        (["rank", "mine.asi", "--seed", "9" * 25], "is not between -9223372036854775808 and"),
     ],
 )
 def test_wrong_calls_are_told_what_to_do(
@@ -146,8 +179,9 @@ def test_wrong_calls_are_told_what_to_do(
 ) -> None:
     Path("mine.asi").write_text(OWN)
     Path("two.asi").write_text("op two[D](x: Seq[D], y: Seq[D]) -> Seq[D] {\n  return x + y\n}\n")
-    assert main(arguments) in (1, 2)
+    assert status(arguments) in (1, 2)
     assert said in capsys.readouterr().err
+    assert Path("mine.asi").read_text() == OWN
     assert InProcess.ran == 0
 
 

@@ -154,6 +154,9 @@ class Recomputed:
         value = np.mean([pairs[t].mean() / self.units[t] for t in self.tasks])
         spreads = {t: self.spread(t) for t in self.tasks}
         parts = [(spreads[t][0] / self.units[t]) ** 2 / len(pairs[t]) for t in self.tasks]
+        # An effect of d units is d / sqrt(2 df) unsure for the unit's sake.
+        df = (len(self.panel) - 1) * (PROTOCOL.tiers[0].seeds[-1] - 1)
+        parts += [(pairs[t].mean() / self.units[t]) ** 2 / (2 * df) for t in self.tasks]
         half = stats.t.ppf(0.975, min(df for _, df in spreads.values()))
         half *= math.sqrt(sum(parts)) / len(self.tasks)
         return Estimate(float(value), float(value - half), float(value + half))

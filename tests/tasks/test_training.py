@@ -173,3 +173,13 @@ def test_reflections_learn_parity_and_no_memory_does_not() -> None:
     assert delta2.metrics["accuracy_long"] > 0.9
     assert abs(none.metrics["accuracy"] - 0.5) < 0.03
     assert none.final_loss == pytest.approx(math.log(2), abs=0.02)
+
+
+def test_what_reads_later_tokens_is_refused_before_it_is_matched() -> None:
+    """Its errors leave no polynomial of parameters to solve."""
+    text = (
+        "op leak[D](x: Seq[D]) -> Seq[D] {\n"
+        "  m = mean[time](linear[D](x))\n  return linear[D](x) - m\n}\n"
+    )
+    (result,) = train([Run(text, "leak", "parity.small", parameters=60_000)])
+    assert (result.status, result.reason) == ("failed", "causal")

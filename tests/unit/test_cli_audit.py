@@ -346,3 +346,17 @@ def test_seeded_calls_leave_the_caller_s_random_numbers_alone() -> None:
     assert torch.equal(torch.cat([first, torch.rand(1)]), expected)
     with seeded():
         assert torch.equal(torch.rand(1), inside)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--tokens", "0"], "0 is not between 1 and"),
+        (["--seed", "9" * 24], "is not between"),
+        (["--input", "99999999,99999999,32"], "does not fit into memory"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(words: list[str], said: str, run: Run) -> None:
+    status, _, error = run("models.py:Causal", "--arg", "dim=16", *words)
+    assert status == 2
+    assert said in error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,70 @@ def test_what_cannot_be_trained_is_said(folder: Path, capsys: pytest.CaptureFixt
     assert "no such file or folder" in capsys.readouterr().err
     assert cli.main(["sample", str(folder / "nothing")]) == 1
     assert "no checkpoint at" in capsys.readouterr().err
+
+
+def test_what_would_be_found_late_is_said_first(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = {
+        ("--lr", "nan"): "lr must be positive, not nan",
+        ("--device", "nosuch"): "--device nosuch: torch cannot compute there",
+        ("--device", "meta"): "--device meta: torch cannot compute there",
+    }
+    for words, said in late.items():
+        assert train(folder, *words) != 0
+        shown = capsys.readouterr()
+        assert said in shown.err
+        assert "bytes to train on" not in shown.out
+    for words, said in {
+        ("--seed", "9" * 24): "is not between",
+        ("-D", "D=0"): "the size D must be at least 1, not 0",
+    }.items():
+        with pytest.raises(SystemExit):
+            train(folder, *words)
+        assert said in capsys.readouterr().err
+    # A folder holds one run; another does not write over it.
+    out = str(folder / "kept")
+    assert train(folder, "--steps", "1", "--out", out) == 0
+    before = sorted(p.read_bytes() for p in (folder / "kept").iterdir())
+    assert train(folder, "--steps", "2", "--seed", "7", "--out", out) == 2
+    assert "holds a run: --resume" in capsys.readouterr().err
+    assert sorted(p.read_bytes() for p in (folder / "kept").iterdir()) == before
+    assert train(folder, "--steps", "1", "--resume", out, "--out", out) == 0
+
+
+def test_a_vocabulary_that_is_not_used_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = folder / "own.asi"
+    own.write_text(
+        "model own[D = 4, vocab = 10] {\n  x = embed[D](tokens)\n  return linear[vocab](x)\n}\n"
+    )
+    words = ["--data", str(folder / "text"), "--batch", "2", "--time", "16", "--steps", "1"]
+    assert cli.main(["train", str(own), *words]) == 0
+    assert "vocab is 256, a byte each: the 10 of the program is not used" in capsys.readouterr().out
+    own.write_text(own.read_text().replace("vocab = 10", "vocab"))
+    assert cli.main(["train", str(own), *words]) == 0
+    assert "vocab is" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("record", ["[]", "{}", '{"format": "x"}'])
+def test_a_record_that_is_none_is_said(
+    record: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "checkpoint.json").write_text(record)
+    assert cli.main(["sample", str(tmp_path)]) == 1
+    assert "checkpoint" in capsys.readouterr().err
+
+
+def test_a_seed_that_is_none_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(folder, "--steps", "1", "--out", str(folder / "seeded")) == 0
+    record = folder / "seeded" / "checkpoint.json"
+    stored = json.loads(record.read_text())
+    stored["meta"]["seed"] = "x"
+    record.write_text(json.dumps(stored))
+    assert cli.main(["sample", str(folder / "seeded")]) == 1
+    assert "is damaged: its record has the seed 'x'" in capsys.readouterr().err
 
 
 def test_a_wrong_program_is_not_trained(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

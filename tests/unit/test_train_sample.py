@@ -47,6 +47,20 @@ class Carrying(nn.Module):
         return torch.stack(rows, 1), state
 
 
+@pytest.mark.parametrize("temperature", [float("nan"), float("inf"), -1.0])
+def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
+    with pytest.raises(ValueError, match="temperature must be"):
+        sample(Rereading(), b"a", length=2, temperature=temperature)
+
+
+def test_a_tiny_temperature_takes_the_likeliest() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.tensor([0.5, 3.0, -1.0] + [0.0] * 253)
+    assert choose(logits, 1e-300, 0.9, generator) == 1
+    assert choose(logits, 1e-42, 0.9, generator) == 1
+    assert choose(logits * 1e3, 1e-37, 0.9, generator) == 1
+
+
 @pytest.mark.parametrize("temperature", [0.0, 3.0])
 def test_carrying_a_state_and_rereading_give_the_same_bytes(temperature: float) -> None:
     texts = [

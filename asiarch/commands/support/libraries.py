@@ -7,6 +7,22 @@ from importlib.util import find_spec
 from asiarch.commands.support.errors import PROGRAM, CommandError
 
 
+def check_device(name: str) -> None:
+    """Raises CommandError for a device that torch does not have here. Loads torch."""
+    import torch
+
+    try:
+        held = torch.zeros(1, device=name) + 1
+        there = bool(held.item() == 1)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        said = str(error).partition("\n")[0].partition(": ")[0]
+        raise CommandError(
+            f"--device {name}: torch cannot compute there ({said})", PROGRAM
+        ) from None
+    if not there:
+        raise CommandError(f"--device {name}: torch cannot compute there", PROGRAM)
+
+
 def needs_torch(what: str) -> None:
     """Raises CommandError, with what to install, where there is no torch."""
     try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from asiarch.commands.support.errors import PROGRAM, CommandError
 from asiarch.commands.support.files import SUFFIX, check_writable, make_folder, read, write
 from asiarch.commands.support.libraries import needs_torch
+from asiarch.commands.support.numbers import seed
 from asiarch.commands.support.sizes import add_sizes
 from asiarch.commands.support.terminal import columns
 
@@ -50,7 +51,7 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="runs at once, each on one core",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the master seed")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the master seed")
     parser.add_argument("--json", metavar="FILE", help="the numbers; `-` prints them alone")
     add_sizes(parser)
 
@@ -153,9 +154,22 @@ def check_measuring(arguments: argparse.Namespace) -> None:
     if arguments.steps < 0:
         raise CommandError(f"--steps is a number of training steps, not {arguments.steps}")
     make_folder(Path(arguments.store).parent, "--store")
-    for path in (arguments.json, getattr(arguments, "svg", None)):
+    for flag in ("json", "svg"):
+        path = getattr(arguments, flag, None)
         if path not in (None, "-"):
             check_writable(path)
+            _check_apart(arguments, flag, Path(path))
+
+
+def _check_apart(arguments: argparse.Namespace, flag: str, path: Path) -> None:
+    """What is written must not be what is read."""
+    named = [*getattr(arguments, "files", ()), *getattr(arguments, "winners", ())]
+    named.append(getattr(arguments, "operator", ""))
+    programs = [n if n.endswith(SUFFIX) else n.rpartition(":")[0] for n in named]
+    read = {"the store": [arguments.store], "a program that is read": filter(None, programs)}
+    for what, names in read.items():
+        if path.resolve() in {Path(n).resolve() for n in names}:
+            raise CommandError(f"--{flag} {path} is {what} itself: name another file")
 
 
 @contextmanager

@@ -31,6 +31,8 @@ def _size(text: str) -> tuple[str, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=NUMBER, as in H=2")
     if len(number.strip()) > DIGITS:
         raise argparse.ArgumentTypeError(f"{name} has more than {DIGITS} digits")
+    if int(number) < 1:
+        raise argparse.ArgumentTypeError(f"the size {name} must be at least 1, not {number}")
     return name.strip(), int(number)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from asiarch.commands.support.bundle import unbundled
 from asiarch.commands.support.errors import PROGRAM, CommandError
@@ -23,12 +23,20 @@ def trained(folder: Path) -> Any:
             "it was not written by `asiarch train`",
             PROGRAM,
         )
+    seed = meta.get("seed", 0)
+    sizes: Any = meta["sizes"]
+    if not isinstance(seed, int) or not isinstance(sizes, dict):
+        raise CommandError(
+            f"the checkpoint {folder} is damaged: its record has the seed {seed!r} and the sizes "
+            f"{sizes!r}",
+            PROGRAM,
+        )
     with unbundled(meta["spec"], meta.get("files", {})) as filename:
         module = interface.compile(
             meta["spec"],
             meta.get("model"),
-            meta["sizes"],
-            seed=meta.get("seed", 0),
+            cast("dict[str, int]", sizes),
+            seed=seed,
             filename=filename,
         )
     restore_weights(module, stored.weights)

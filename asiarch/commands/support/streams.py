@@ -61,7 +61,11 @@ def drawn(
         shape = shapes[0][1][:2] if shapes else (BATCH, time or TIME)
         made.append((None, torch.randint(0, vocabulary, shape, generator=generator)))
     for name, shape in shapes:
-        made.append((name, torch.randn(shape, generator=generator).to(dtype)))
+        try:
+            made.append((name, torch.randn(shape, generator=generator).to(dtype)))
+        except RuntimeError:
+            size = ",".join(map(str, shape))
+            raise CommandError(f"a stream of {size} numbers does not fit into memory") from None
     return made
 
 

@@ -355,7 +355,7 @@ def _outcome(result: Raced) -> str:
         return f"failed, {result.reason}: {result.said}".rstrip(": ")
     return (
         f"{result.verdict}: {result.mean:+.2f} [{result.low:+.2f}, {result.high:+.2f}] sd to the"
-        f" bar, over {result.n} seeds"
+        f" bar (shrunk), over {result.n} seeds"
     )
 
 

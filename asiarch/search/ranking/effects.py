@@ -1,7 +1,9 @@
 """Effects of operators against a bar, by task and over tasks, each with its interval.
 
 One task's effect is in nats of the metric. Over tasks they are added in units of each task's sd of
-one paired difference, since a nat of one task is not a nat of another.
+one paired difference, since a nat of one task is not a nat of another. That sd is an estimate too:
+an effect of d sds has an error of d / sqrt(2 df) for it (the delta method), which widens intervals
+of large effects and leaves the question of any effect at all as it is.
 """
 
 from __future__ import annotations
@@ -53,49 +55,58 @@ def effects(measured: Measured, bar: Design) -> Effects:
     out = Effects(bar)
     zero = Effect(Estimate(0.0), Estimate(0.0))
     paired: dict[str, dict[str, Array]] = {}
+    worth: dict[str, float] = {}
     for task, designs in measured.designs.items():
         others = [d.id for d in designs if d.id != bar.id]
         if not others or len(others) == len(designs):
             continue
         values = measured.scores.paired(others, bar.id, task)
-        out.sigma[task] = max(pooled(values).sigma, LEAST)
+        spread = pooled(values)
+        out.sigma[task], worth[task] = max(spread.sigma, LEAST), spread.df
         out.by |= {(i, task): e for i, e in zip(others, estimated(values), strict=True)}
         out.by[bar.id, task] = zero
         paired[task] = dict(zip(others, values, strict=True))
     if paired:
-        out.overall = _overall(paired, out.sigma)
+        out.overall = _overall(paired, out.sigma, worth)
         out.overall[bar.id] = zero
     return out
 
 
 def _overall(
-    paired: Mapping[str, Mapping[str, Array]], sigma: Mapping[str, float]
-) -> dict[str, Effect]:
+    paired: Mapping[str, Mapping[str, Array]], sigma: Mapping[str, float],
+    worth: Mapping[str, float],
+) -> dict[str, Effect]:  # fmt: skip
     first, *rest = paired.values()
     ids = [i for i in first if all(i in other for other in rest)]
     if not ids:
         return {}
-    values = composite({t: np.stack([rows[i] for i in ids]) for t, rows in paired.items()}, sigma)
-    return dict(zip(ids, estimated(values), strict=True))
+    tables = {t: np.stack([rows[i] for i in ids]) for t, rows in paired.items()}
+    units = {t: x.mean(1) / sigma[t] for t, x in tables.items()}
+    doubts = [units[t] ** 2 / (2 * worth[t]) for t in tables]
+    found = estimated(composite(tables, sigma), np.sqrt(sum(doubts)) / len(tables))
+    return dict(zip(ids, found, strict=True))
 
 
-def estimated(values: Array) -> list[Effect]:
-    """Of paired differences [N, S] without gaps: by the pooled spread, raw and shrunk by all."""
+def estimated(values: Array, doubt: Array | float = 0.0) -> list[Effect]:
+    """Of paired differences [N, S] without gaps: by the pooled spread, raw and shrunk by all.
+    doubt: a further standard error of each, of the unit that they are in.
+    """
     spread = pooled(values)
     error = max(float(spread.error(values.shape[1])), LEAST)
-    reach = float(t_quantile((1 + LEVEL) / 2, spread.df)) * error
     means = values.mean(1)
+    errors = np.hypot(np.full(len(means), error), doubt)
+    reach: Array = float(t_quantile((1 + LEVEL) / 2, spread.df)) * errors
     low, high, middle = _shrunk(means, reach, _shared(values))
     return [
         Effect(
-            Estimate(float(m), float(m - reach), float(m + reach)),
+            Estimate(float(m), float(m - reach[i]), float(m + reach[i])),
             Estimate(float(middle[i]), float(low[i]), float(high[i])),
         )
         for i, m in enumerate(means)
     ]
 
 
-def _shrunk(means: Array, reach: float, shared: float) -> tuple[Array, Array, Array]:
+def _shrunk(means: Array, reach: Array, shared: float) -> tuple[Array, Array, Array]:
     """Lower and upper ends and means of posteriors.
 
     What the bar's own runs add to all differences moves their centre along: shrinking cannot take

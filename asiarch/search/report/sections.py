@@ -110,8 +110,8 @@ def _costs(data: ReportData) -> str:
     return (
         "Look for marks up and to the left: the line joins operators that none beats in both. "
         "Effects are on the seeds that all were measured on, which flatter who was chosen; pale "
-        "marks are screened and beaten. Time is that of runs as they came, beside whatever else the "
-        f"machine did: load is in it.{luck}"
+        "marks are screened and beaten. Time is that of runs as they came, beside whatever else "
+        f"the machine did: load is in it.{luck}"
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asiarch.analysis.report import OpReport, check
 from asiarch.ir.size import Size
@@ -37,6 +38,7 @@ class Checked:
     work: Size
 
 
+@lru_cache(maxsize=64)
 def checked(hosted: Hosted) -> Checked:
     """Raises `HostError`."""
     made = network(hosted)
@@ -76,6 +78,8 @@ def _by_width(hosted: Hosted, budget: int) -> Hosted:
     parameters = checked(hosted).parameters
     fixed = _at(parameters, 0)
     each = _at(parameters, 1) - fixed
+    if each <= 0:
+        raise Unmatched(f"the network of `{hosted.mixer}` has no width that takes parameters")
     return hosted.with_hidden(max(NARROWEST, round((budget - fixed) / each)))
 
 

@@ -127,14 +127,10 @@ def subject(run: Run) -> Subject:
     task = run.definition
     try:
         hosted = run.hosted
+        facts = _sound(hosted, run)
         if run.parameters is not None:
             hosted = matched(hosted, run.parameters)
-        facts = checked(hosted)
-        if facts.errors:
-            code, message = facts.errors[0]
-            raise Refused("causal" if code.startswith("E03") else "type", f"{code}: {message}")
-        if not facts.causal:
-            raise Refused("causal", f"`{run.op}` reads later tokens")
+            facts = _sound(hosted, run)
         built = build(hosted)
     except Unmatched as error:
         raise Refused("cost", str(error)) from error
@@ -143,6 +139,17 @@ def subject(run: Run) -> Subject:
     except (BackendError, Unsupported) as error:
         raise Refused("compile", str(error)) from error
     return Subject(hosted, facts, built, task, _steps(run), run.batch or task.batch)
+
+
+def _sound(hosted: Hosted, run: Run) -> Checked:
+    """Facts of a network without errors that reads no later token. Raises `Refused`."""
+    facts = checked(hosted)
+    if facts.errors:
+        code, message = facts.errors[0]
+        raise Refused("causal" if code.startswith("E03") else "type", f"{code}: {message}")
+    if not facts.causal:
+        raise Refused("causal", f"`{run.op}` reads later tokens")
+    return facts
 
 
 def _group(

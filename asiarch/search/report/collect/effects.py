@@ -45,7 +45,8 @@ def differences(found: Mapping[str, Result], against: Mapping[str, Result]) -> d
 @dataclass(slots=True)
 class Effects:
     """Of all candidates against one baseline. `units`: the sd of a paired difference by task, of
-    the panel where it can tell (the engineer's yardstick), else pooled over all; `spreads`: pooled.
+    the panel where it can tell (the engineer's yardstick), else pooled over all; `worth`: their
+    degrees of freedom; `spreads`: pooled.
     `first`: tasks of the first tier, all unless given: an effect over tasks is over these, of who
     has every one, so that nobody is better for what it failed on or was tried on besides.
     `cost_task`: the first of them, whose network's costs are everybody's.
@@ -59,6 +60,7 @@ class Effects:
     first: Sequence[str] = ()
     cost_task: str = ""
     units: dict[str, float] = field(default_factory=dict[str, float])
+    worth: dict[str, float] = field(default_factory=dict[str, float])
     spreads: dict[str, Pooled] = field(default_factory=dict[str, Pooled])
     found: dict[str, Measured] = field(default_factory=dict[str, Measured])
 
@@ -106,7 +108,8 @@ class Effects:
         spread = pooled(_table(rest))
         if spread.sigma > 0 and not (confirmed and task in self.units):
             self.spreads[task] = spread
-            self.units[task] = self._noise(task) or spread.sigma
+            noise, df = self._noise(task)
+            self.units[task], self.worth[task] = (noise, df) if noise else (spread.sigma, spread.df)
         reach = _reach(self.level, spread.df)
         for candidate, pairs in rows.items():
             if pairs:
@@ -114,20 +117,20 @@ class Effects:
                 effect = self._effect(candidate, task, confirmed, list(pairs.values()), half)
                 self.found[candidate].effects.append(effect)
 
-    def _noise(self, task: str) -> float:
-        """sqrt(2) of what is left of the panel's runs without each member's and each seed's mean;
-        0 where there are too few.
+    def _noise(self, task: str) -> tuple[float, float]:
+        """sqrt(2) of what is left of the panel's runs without each member's and each seed's mean,
+        and its degrees of freedom; 0 where there are too few.
         """
         whole = [c for c in self.panel if self._whole(c)]
         rows = [r for c in whole if (r := self.scores.of(c, task, False))]
         seeds = [s for s in rows[0] if all(s in r for r in rows)] if rows else []
         x = np.array([[r[s].value for s in seeds] for r in rows])
         if x.ndim != 2 or min(x.shape) < 2:
-            return 0.0
+            return 0.0, 0.0
         x = x[np.isfinite(x).all(1)]
         free = (x.shape[0] - 1) * (x.shape[1] - 1)
         left = x - x.mean(1, keepdims=True) - x.mean(0, keepdims=True) + x.mean() if free > 0 else x
-        return math.sqrt(2 * float((left**2).sum()) / free) if free > 0 else 0.0
+        return (math.sqrt(2 * float((left**2).sum()) / free), free) if free > 0 else (0.0, 0.0)
 
     def _effect(
         self, candidate: str, task: str, confirmed: bool, pairs: Sequence[float], half: float
@@ -156,12 +159,15 @@ class Effects:
         if not rows or len(rows) < len(self.first):
             return
         measured.seeds = max(e.seeds for e in rows)
-        value = float(np.mean([e.estimate.value / self.units[e.task] for e in rows]))
+        sizes = [e.estimate.value / self.units[e.task] for e in rows]
+        value = float(np.mean(sizes))
         if candidate == self.baseline:
             measured.overall = Estimate(value)
             return
         own = [self.spreads[e.task].sigma / self.units[e.task] for e in rows]
         squares = [s**2 / e.seeds for s, e in zip(own, rows, strict=True)]
+        # A unit is an estimate too (`ranking.effects`): large effects are known less well by it.
+        squares += [d**2 / (2 * self.worth[e.task]) for d, e in zip(sizes, rows, strict=True)]
         error = math.sqrt(sum(squares)) / len(rows)
         half = _reach(self.level, min(self.spreads[e.task].df for e in rows)) * error
         measured.overall = Estimate(value, value - half, value + half)
