@@ -109,16 +109,23 @@ def page(latest: Mapping[str, Found]) -> str:
         "Made by `python benchmarks/asi_arch_control.py`. The architectures of the gallery"
         " (transcribed, see [asi_arch.md](asi_arch.md)) against Gated DeltaNet and DeltaNet, by one"
         " rule. Effects: baseline less architecture, positive is better; area under the training"
-        " loss, over tasks in sds of one paired difference; 95 % intervals, shrunk over all.", "",
+        " loss, over tasks in sds of one paired difference; 95 % intervals, shrunk over all. p:"
+        " one-sided, of no effect against gated delta, by each architecture's own spread over"
+        " seeds, by Holm over the architectures; it can be small where an interval by the pooled"
+        " spread holds zero, and it says nothing of delta.", "",
         circumstances(by_task.values()), "",
         _slow(made), "",
+        _chosen(ranked), "",
+        *_edges(ranked),
         "## Over all tasks, against gated delta", "", table.markdown(_overall(ranked, made)), "",
         _verdict(ranked, made), "",
     ]  # fmt: skip
     for task in by_task:
         lines += [f"## {task}", "", table.markdown(table.by_task(fitted, task)), ""]
     lines += ["## Left out", ""]
-    lines += [f"- {line}" for line in dict.fromkeys(table.left_out(ranked))] or ["Nothing."]
+    lines += [f"- {line}" for line in dict.fromkeys(table.left_out(ranked))] or [
+        "Nothing of what was measured."
+    ]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -128,7 +135,7 @@ def _overall(ranked: Ranking, made: Measured) -> table.Table:
     delta = next(r.design for r in rows if r.design.name == "delta_mixer")
     second = effects(made, delta).overall
     p = claims(made, ranked)
-    head += ["channel mixer", "against delta, shrunk", "p (Holm)"]
+    head += ["channel mixer", "against delta, shrunk", "p to gated delta"]
     for cells, r in zip(body, rows, strict=True):
         against = second.get(r.design.id)
         cells += [
@@ -168,6 +175,29 @@ def _verdict(ranked: Ranking, made: Measured) -> str:
         f" interval is above gated delta for {len(better)} ({', '.join(better) or 'none'}), below"
         f" for {len(worse)}, and open for {len(rows) - len(better) - len(worse)}. {test}"
     )
+
+
+def _chosen(ranked: Ranking) -> str:
+    """Which of the gallery were measured, and by which rule."""
+    names = {d.name for d in designs()[2]}
+    measured = {r.design.name for r in ranked.rows if r.cells} & names
+    rest = sorted(names - measured)
+    if not rest:
+        return f"All {len(names)} that were transcribed, of 106 published, were measured."
+    return (
+        f"{len(measured)} of the {len(names)} that were transcribed, of 106 published: those whose"
+        " own parameters leave, at this size, a channel mixer of more than half of the others'"
+        f" width. Not measured: {', '.join(rest)}."
+    )
+
+
+def _edges(ranked: Ranking) -> Iterator[str]:
+    """Tasks on which the grid of learning rates holds nobody's best inside of it."""
+    cells = [c for r in ranked.rows for c in r.cells]
+    tasks = [t for t in ranked.tasks if all(c.edge for c in cells if c.task == t)]
+    if tasks:
+        yield f"On {', '.join(tasks)} everybody's best learning rate is at the edge of the grid."
+        yield ""
 
 
 def _slow(made: Measured) -> str:

@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 
 from asiarch import __version__
-from asiarch.search.engineer import KINDS, Design, Engineer
+from asiarch.search.engineer import KINDS, Design, Engineer, jobs
 from asiarch.search.executor import LocalProcesses
 from asiarch.search.lab import Lab, OutOfBudget, StoreLab
 from asiarch.search.protocol import FULL, Protocol
@@ -118,9 +118,17 @@ def arguments(doc: str, store: str, page: str) -> argparse.Namespace:
     parser.add_argument(
         "--write", action="store_true", help="the page from the store; train nothing"
     )
+    parser.add_argument(
+        "--results", type=int, default=jobs.RESULTS, metavar="N",
+        help="with --write: results of this number of the code, which today's would give otherwise",
+    )  # fmt: skip
     parser.add_argument("--quick", action="store_true",
                         help="a few steps, to see it work: its numbers mean nothing")  # fmt: skip
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.results != jobs.RESULTS and not given.write:
+        parser.error("--results reads what was measured before: give --write too")
+    jobs.RESULTS = given.results
+    return given
 
 
 def carried_out(given: argparse.Namespace, passes: Sequence[tuple[int, Part]], page: Page) -> None:
