@@ -60,8 +60,11 @@ def seconds(text: str) -> float:
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text)
     total = sum(float(number) * UNITS.get(unit, math.nan) for number, unit in parts)
     twice = len({unit for _, unit in parts}) < len(parts)
-    if twice or "".join(map("".join, parts)) != re.sub(r"\s", "", text) or not total > 0:
-        raise argparse.ArgumentTypeError(f"a time is written as 90s, 15m or 3h15m, not {text!r}")
+    whole = "".join(map("".join, parts)) == re.sub(r"\s", "", text)
+    if twice or not whole or not 0 < total < math.inf:
+        raise argparse.ArgumentTypeError(
+            f"a time is written as 90s, 15m or 3h15m, not {text[:40]!r}"
+        )
     return total
 
 
@@ -94,7 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
     if budget is None and settings.candidates is None:
         budget = BUDGET
     make_folder(arguments.store.parent, "--store")
-    make_folder(_folder(arguments, settings.run), "-o")
+    flag = "-o" if arguments.output else "-o or --store"
+    make_folder(_folder(arguments, settings.run), flag)
     shown = _Shown()
     seldom_collected()
     # As Ctrl-C: what runs goes back to the queue.

@@ -171,6 +171,8 @@ def test_what_cannot_be_measured_ends_a_ranking_before_anything_is_trained(
         (["rank", "mine.asi:mine", "--json", "./mine.asi"], "is a program that is read itself"),
         (["rank", "mine.asi", "--store", "r.db", "--json", "r.db"], "--json r.db is the store"),
         (["attribute", "mine.asi", "--store", "r.db", "--svg", "r.db"], "--svg r.db is the store"),
+        (["rank", "mine.asi:"], "mine.asi: names no operator after its colon"),
+        (["rank", "mine.asi", "--tasks", ","], "',' names nothing"),
         (["rank", "mine.asi", "--seed", "9" * 25], "is not between -9223372036854775808 and"),
     ],
 )

@@ -151,7 +151,9 @@ def test_times(text: str, value: float) -> None:
     assert command.seconds(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "h", "0m", "-3h", "15 parsecs", "3h3h", "3 15m!"])
+@pytest.mark.parametrize(
+    "text", ["", "h", "0m", "-3h", "15 parsecs", "3h3h", "3 15m!", "9" * 400 + "h"]
+)
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="a time is written as"):
         command.seconds(text)

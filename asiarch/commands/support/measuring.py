@@ -62,8 +62,11 @@ def add_tasks(parser: argparse.ArgumentParser) -> None:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """Of a list with commas."""
-    return tuple(filter(None, (part.strip() for part in text.split(","))))
+    """Of a list with commas. Raises CommandError for commas alone."""
+    found = tuple(filter(None, (part.strip() for part in text.split(","))))
+    if text.strip() and not found:
+        raise CommandError(f"{text!r} names nothing: names with commas between them")
+    return found
 
 
 def tasks_of(wanted: Sequence[str]) -> tuple[str, ...]:
@@ -122,6 +125,8 @@ def operators(
     try:
         for name in wanted:
             path, colon, op = name.rpartition(":")
+            if colon and not op:
+                raise CommandError(f"{name} names no operator after its colon: FILE, or FILE:OP")
             file = path if colon and (path.endswith(SUFFIX) or Path(path).is_file()) else name
             if file.endswith(SUFFIX) or Path(file).is_file():
                 given = read(file)

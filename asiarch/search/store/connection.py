@@ -35,6 +35,8 @@ class Connection:
         self._depth = 0
         if not create and not path.exists():
             raise NotAStore(f"there is no store {path}")
+        if not create and path.is_file() and not path.stat().st_size:
+            raise NotAStore(f"{path} is empty: no store, name another file")
         with self._explaining():
             self._db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
         try:

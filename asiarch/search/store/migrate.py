@@ -78,6 +78,11 @@ def _checked(db: sqlite3.Connection, path: Path, to: int) -> int:
             " written by a newer asiarch. Use that one (`pip install --upgrade asiarch`), or name"
             " another file"
         )
+    if tables and not version:
+        raise NotAStore(
+            f"the store {path} has tables and no version: its header is damaged, or something else"
+            " wrote to it. Take a copy that was made before"
+        )
     return version
 
 

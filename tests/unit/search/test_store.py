@@ -172,6 +172,19 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
         Store(tmp_path / "none.db", create=False)
 
 
+def test_what_is_no_store_yet_stays_as_it_is(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    with pytest.raises(NotAStore, match="is empty"):
+        Store(empty, create=False)
+    assert empty.stat().st_size == 0
+    Store(empty).close()
+    with closing(sqlite3.connect(empty)) as db:
+        db.execute("PRAGMA user_version = 0")
+    with pytest.raises(NotAStore, match="has tables and no version"):
+        Store(empty)
+
+
 def test_a_commit_is_on_the_disk_when_it_returns(store: Store) -> None:
     """WAL alone loses the last commits with the power; FULL waits for the disk."""
     assert store.db.row("PRAGMA journal_mode") == ("wal",)
