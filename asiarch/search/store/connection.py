@@ -36,7 +36,7 @@ class Connection:
         if not create and not path.exists():
             raise NotAStore(f"there is no store {path}")
         if not create and path.is_file() and not path.stat().st_size:
-            raise NotAStore(f"{path} is empty: no store, name another file")
+            raise NotAStore(f"{path} is empty: no search has begun in it")
         with self._explaining():
             self._db = sqlite3.connect(path, timeout=timeout, isolation_level=None)
         try:

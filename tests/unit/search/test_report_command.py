@@ -71,4 +71,8 @@ def test_a_store_without_a_run_says_how_to_begin_one(
     path = tmp_path / "s.db"
     path.write_bytes(b"")
     assert run(path) == 2
+    assert "is empty: no search has begun in it" in capsys.readouterr().err
+    assert path.read_bytes() == b""
+    Store(path).close()
+    assert run(path) == 2
     assert f"has no run yet; `asiarch search --store {path}` begins one" in capsys.readouterr().err
