@@ -408,3 +408,45 @@ def test_a_difference_has_signs_and_only_what_changed() -> None:
 def test_packed_texts_come_back(texts: list[str]) -> None:
     if texts:
         assert unpacked(packed(texts)) == texts
+
+
+def test_who_of_the_panel_is_above_the_baseline_is_said() -> None:
+    """It was chosen on other seeds; what is beyond a candidate's bounds could not have been it."""
+    panel = [c for c in MADE.candidates if c.panel]
+    bar = next(c for c in panel if c.name == MADE.asked.baseline)
+    first, second = [c for c in panel if c is not bar][:2]
+    low = [replace(c, overall=d.Estimate(-1.0, -1.5, -0.5)) for c in panel if c is not bar]
+    better = replace(first, overall=d.Estimate(0.2, -0.2, 0.6))
+    beyond = replace(second, overall=d.Estimate(1.4, 0.9, 1.9))
+    rest = [c for c in low if c.id not in (first.id, second.id)]
+    made = replace(
+        MADE,
+        asked=replace(MADE.asked, ceiling=(second.name,)),
+        candidates=(bar, better, beyond, *rest),
+    )
+    assert f"the panel has {first.name} +0.2 (\u22120.2 to +0.6)." in said(made)
+    assert "was chosen on other seeds" not in said(replace(made, candidates=(bar, beyond, *rest)))
+
+
+def test_a_claim_says_what_it_is_made_of() -> None:
+    claim = next(c for c in MADE.candidates if c.claim)
+    fresh = [e for e in claim.effects if e.stage == d.CONFIRMATION]
+    other = replace(fresh[0], task="elsewhere", stage=d.SELECTION)
+    one = replace(MADE, candidates=(replace(claim, effects=(*claim.effects, other)),))
+    words = said(one)
+    for e in fresh:
+        assert f"{e.task} {interval(e.estimate)}" in words
+    assert f"Not part of the claim: elsewhere {interval(other.estimate)}." in words
+
+
+def test_every_proposal_is_in_one_of_the_counts() -> None:
+    words = said(MADE)
+    found = re.search(
+        r"(\d+) candidates were proposed: (\d+) turned away before any training, "
+        r"(?:(\d+) failed on a run, )?(\d+) measured",
+        words,
+    )
+    assert found is not None
+    proposed, early, died, measured = (int(g or 0) for g in found.groups())
+    assert proposed == early + died + measured
+    assert died > 0

@@ -56,7 +56,7 @@ class Asked:
     machine: Mapping[str, str] = field(default_factory=_texts)
     versions: Mapping[str, str] = field(default_factory=_texts)
     warning: str = ""
-    ceiling: str = ""  # known operators that do what no candidate may
+    ceiling: tuple[str, ...] = ()  # known operators that do what no candidate may, best first
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _asked(asked: Asked) -> str:
         "command": asked.command, "protocol": asked.protocol, "protocol hash": asked.protocol_hash,
         "claims": "allowed" if asked.claims else "none, it screens", "effect": level,
         "baseline": f"{asked.baseline}: {asked.chosen}" if asked.chosen else asked.baseline,
-        "beyond a candidate's bounds": asked.ceiling, "tasks": ", ".join(asked.tasks),
+        "beyond a candidate's bounds": ", ".join(asked.ceiling), "tasks": ", ".join(asked.tasks),
         **asked.rules,
         "budget": _pairs(asked.budget), "spent": _pairs(asked.spent), "started": asked.started,
         "ended": asked.ended,

@@ -79,7 +79,8 @@ def _said(
     measured = [c for c in rivals if c.overall.known or c.confirmed.known]
     early = [c for c in rivals if c.reached in ("T0a", "T0b") and c.reason]
     confirmed = [c for c in rivals if c.on_fresh_seeds]
-    died = [c for c in rivals if c not in measured and c not in early and c.reason]
+    done = {c.id for c in (*measured, *early)}
+    died = [c for c in rivals if c.reason and c.id not in done]
     if rivals:
         yield (
             f"{count(len(rivals), 'candidate was', 'candidates were')} proposed: "
@@ -216,8 +217,7 @@ def _limits(
 
 def _above(c: Candidate, asked: Asked) -> bool:
     """Is a member of the panel that might have been the baseline above it?"""
-    beyond = {name.partition(" ")[0] for name in asked.ceiling.split(", ")}
-    return c.name != asked.baseline and c.name not in beyond and c.overall.value > 0
+    return c.name not in (asked.baseline, *asked.ceiling) and c.overall.value > 0
 
 
 def _hundred(e: Estimate) -> Estimate:

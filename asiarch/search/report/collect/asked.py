@@ -13,7 +13,7 @@ from asiarch.search.lab import WALL
 from asiarch.search.protocol import PRESETS
 from asiarch.search.report import data as d
 from asiarch.search.report.collect.effects import Effects
-from asiarch.search.report.text import count, effect, number
+from asiarch.search.report.text import count, number
 from asiarch.search.screen import Bounds, gate
 from asiarch.search.store import Event, Run, Store
 
@@ -142,7 +142,7 @@ def _spent(store: Store, run: Run, charged: Mapping[str, float]) -> dict[str, st
     return said
 
 
-def _beyond(candidates: Sequence[d.Candidate]) -> str:
+def _beyond(candidates: Sequence[d.Candidate]) -> tuple[str, ...]:
     """Members of the panel that do what no candidate may, as softmax attention: the best first."""
     checker, found = Checker(), list[d.Candidate]()
     for c in candidates:
@@ -152,7 +152,7 @@ def _beyond(candidates: Sequence[d.Candidate]) -> str:
             found.append(c)
     known = [c for c in found if c.overall.known]
     known.sort(key=lambda c: -c.overall.value)
-    return ", ".join(f"{c.name} ({effect(c.overall.value)})" for c in known)
+    return tuple(c.name for c in known)
 
 
 def _date(at: float) -> str:
