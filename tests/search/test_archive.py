@@ -58,6 +58,22 @@ def test_a_niche_is_a_mechanism(name: str, found: str) -> None:
     assert niche_of(name) == found
 
 
+def test_a_loop_for_its_decay_alone_is_linear_in_its_state() -> None:
+    """The decay along the values beside an erase term has no chunks; it is no nonlinearity."""
+    text = (
+        "op f[D, H = 2, K = D / H, V = D / H](x: Seq[D]) -> Seq[D] where causal {\n"
+        "  k = l2norm[K](linear[H, K](x))\n"
+        "  a = sigmoid(linear[H, V](x))\n"
+        "  state S[H, K, V]\n"
+        "  S = a * S[t-1] + k * (linear[H, V](x) - k @ (a * S[t-1]))\n"
+        "  return linear[H, V -> D](k @ S)\n}\n"
+    )
+    checked = Workshop().checker.check(text)
+    assert niche(checked.facts["f"]).transition == "dplr"
+    curved = text.replace("a * S[t-1] + k", "a * tanh(S[t-1]) + k")
+    assert niche(Workshop().checker.check(curved).facts["f"]).transition == "nonlinear"
+
+
 def elite(id: str, mean: float = 0.0, **more: float) -> Elite:
     return Elite(id, "", "f", Niche(), mean, **more)  # type: ignore[arg-type]
 

@@ -430,6 +430,27 @@ def test_arms_of_the_protocol_are_counted_against_all_compute(collected: d.Repor
     assert collected.compute_unit == "FLOPs"
 
 
+def test_runs_of_another_store_count_as_compute_that_was_used(
+    filled: tuple[Store, Search], collected: d.ReportData, tmp_path: Path
+) -> None:
+    """A result that was taken over has no event that tells of its end."""
+    shutil.copy(filled[0].path, tmp_path / "s.db")
+    job = Job("train", {"program": "new0", "task": TASKS[0], "seed": 77, "learning_rate": 5e-3})
+    with Store(tmp_path / "s.db", clock=Clock()) as store:
+        store.jobs.submit("elsewhere", [job])
+        store.knowledge.use("main", "new0", [job], role="train", tier="T1", k=77)
+        store.db._db.execute("PRAGMA foreign_keys = OFF")  # the lease was another store's
+        with store.transaction():
+            store.db.write(
+                "INSERT INTO outcomes VALUES (?, 'done', NULL, '{}', 1.0, 5e9, 't', 'w', 1e9)",
+                (job.key,),
+            )
+        arms = {a.arm: a.compute[-1] for a in collect(store, "main").discoveries}
+    before = {a.arm: a.compute[-1] for a in collected.discoveries}
+    assert arms["full"] == pytest.approx(before["full"] + 5e9)
+    assert arms["null"] == pytest.approx(before["null"])
+
+
 def test_power_is_that_of_the_protocol_in_its_unit(collected: d.ReportData) -> None:
     assert collected.power is not None
     assert collected.power.seeds == 8
