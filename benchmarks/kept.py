@@ -15,7 +15,6 @@ import json
 import lzma
 import math
 import os
-import shutil
 import sqlite3
 import sys
 import tempfile
@@ -117,7 +116,9 @@ def again(store: Path, _: Path) -> str:
     if not store.is_file():
         raise SystemExit(f"there is no store {store}")
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(store, Path(folder) / "store.db")  # opening a store may raise its version
+        whole = sqlite3.connect(store)  # a copy: opening a store may raise its version
+        whole.execute("VACUUM INTO ?", (str(Path(folder) / "store.db"),))
+        whole.close()
         with Store(Path(folder) / "store.db") as opened:
             died = opened.db.rows(
                 "SELECT j.kind, j.spec FROM jobs j JOIN outcomes o ON o.job = j.key"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -434,12 +433,11 @@ def test_runs_of_another_store_count_as_compute_that_was_used(
     filled: tuple[Store, Search], collected: d.ReportData, tmp_path: Path
 ) -> None:
     """A result that was taken over has no event that tells of its end."""
-    shutil.copy(filled[0].path, tmp_path / "s.db")
+    filled[0].db._db.execute("VACUUM INTO ?", (str(tmp_path / "s.db"),))
     job = Job("train", {"program": "new0", "task": TASKS[0], "seed": 77, "learning_rate": 5e-3})
     with Store(tmp_path / "s.db", clock=Clock()) as store:
         store.jobs.submit("elsewhere", [job])
         store.knowledge.use("main", "new0", [job], role="train", tier="T1", k=77)
-        store.db._db.execute("PRAGMA foreign_keys = OFF")  # the lease was another store's
         with store.transaction():
             store.db.write(
                 "INSERT INTO outcomes VALUES (?, 'done', NULL, '{}', 1.0, 5e9, 't', 'w', 1e9)",
@@ -473,7 +471,7 @@ def test_what_the_search_said_of_a_tier_stands(
     filled: tuple[Store, Search], tmp_path: Path
 ) -> None:
     said = {"value": -0.2, "low": -0.8, "high": 0.5, "gates": False}
-    shutil.copy(filled[0].path, tmp_path / "s.db")
+    filled[0].db._db.execute("VACUUM INTO ?", (str(tmp_path / "s.db"),))
     with Store(tmp_path / "s.db", clock=Clock()) as store:
         store.events.add("gate", "T2", said, run="main")
         pair = next(p for p in collect(store, "main").tiers if p.second == "T2")
