@@ -56,6 +56,14 @@ def unused_names(function: Function) -> list[str]:
     ]
 
 
+def forgotten(function: Function) -> list[tuple[str, Node]]:
+    """States, with their update, whose value before the token no result depends on, though one
+    depends on that after it.
+    """
+    live = reached(function)
+    return [(s.name, s.update) for s in function.states if s.leaf not in live and s.update in live]
+
+
 def _carried(node: Node) -> bool:
     """A name that a loop or an arm hands on: written once, read again by the next iteration."""
     return node.op == "result" and node.args[0].op in BLOCKS

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asiarch.analysis import obligations
-from asiarch.analysis.flow import unused_names, unused_parameters
+from asiarch.analysis.flow import forgotten, unused_names, unused_parameters
 from asiarch.analysis.lints import lints
 from asiarch.analysis.parts import Part, own, parts
 from asiarch.analysis.paths import refused
@@ -285,6 +285,9 @@ def _warn(facts: Facts) -> None:
         span = function.spans.get(function.names[name])
         message = f"`{name}` reaches no result"
         facts.diagnostics.append(_warning(facts, "W0102", message, span))
+    for name, node in forgotten(function):
+        message = f"`{name}` remembers nothing: no result depends on `{name}[t-1]`"
+        facts.diagnostics.append(_warning(facts, "W0105", message, function.spans.get(node)))
     for code, message, node in lints(function, facts.range_frame.values):
         span = function.spans.get(node)
         if span is not None:
