@@ -3,7 +3,7 @@
     python benchmarks/kept.py pack runs/experiments.db       writes docs/runs/experiments.db.xz
     python benchmarks/kept.py unpack runs/experiments.db     the other way; refuses to overwrite
     python benchmarks/kept.py show runs/full.db              what a store holds, in tables
-    python benchmarks/kept.py again runs/full.db             its runs that died, by today's compiler
+    python benchmarks/kept.py again runs/full.db [RUN]       runs that died, by today's compiler
 
 A store may be packed while it is written: SQLite copies a consistent state of it.
 """
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "docs" / "runs"
 
 
-def pack(store: Path, kept: Path) -> str:
+def pack(store: Path, kept: Path, _: str = "") -> str:
     """The store's state now, compressed; what was kept before is replaced in one go."""
     if not store.is_file():
         raise SystemExit(f"there is no store {store}: nothing to keep")
@@ -44,7 +44,7 @@ def pack(store: Path, kept: Path) -> str:
     return f"{kept}: {jobs} results, {kept.stat().st_size / 1000:,.0f} kB"
 
 
-def unpack(store: Path, kept: Path) -> str:
+def unpack(store: Path, kept: Path, _: str = "") -> str:
     if store.exists():
         raise SystemExit(f"{store} is there already: move it away, or go on with it")
     if not kept.is_file():
@@ -87,7 +87,7 @@ TABLES = {
 }
 
 
-def show(store: Path, _: Path) -> str:
+def show(store: Path, _: Path, __: str = "") -> str:
     """Markdown tables of what is in a store, empty ones left out."""
     if not store.is_file():
         raise SystemExit(f"there is no store {store}")
@@ -106,8 +106,10 @@ def show(store: Path, _: Path) -> str:
     return str(store)
 
 
-def again(store: Path, _: Path) -> str:
-    """Trains what ended in nan once more, by the compiler of this checkout; writes nothing."""
+def again(store: Path, _: Path, run: str = "") -> str:
+    """Trains what ended in nan (of a run, or of all) once more, by the compiler of this checkout;
+    writes nothing.
+    """
     from asiarch.search.engineer.handlers import run_of
     from asiarch.search.job import Context, Job
     from asiarch.search.store import Store
@@ -122,17 +124,18 @@ def again(store: Path, _: Path) -> str:
         with Store(Path(folder) / "store.db") as opened:
             died = opened.db.rows(
                 "SELECT j.kind, j.spec FROM jobs j JOIN outcomes o ON o.job = j.key"
-                " WHERE o.reason = 'nan' ORDER BY j.spec"
+                " WHERE o.reason = 'nan' AND ?1 IN ('', j.run) ORDER BY j.spec",
+                (run,),
             )
             jobs = [Job(kind, json.loads(spec)) for kind, spec in died]
             blobs = opened.blobs.take(str(job.spec["program"]) for job in jobs)
         for job in jobs:
-            run = run_of(job, Context(Path(folder), math.inf, blobs))
-            (result,) = train([run])
+            made = run_of(job, Context(Path(folder), math.inf, blobs))
+            (result,) = train([made])
             loss = f"final loss {result.final_loss:.3f}" if result.final_loss else result.detail
             print(
-                f"{run.op} {str(job.spec['program'])[7:15]}  {run.task}"
-                f"  learning rate {run.learning_rate}  {result.status}: {loss}",
+                f"{made.op} {str(job.spec['program'])[7:15]}  {made.task}"
+                f"  learning rate {made.learning_rate}  {result.status}: {loss}",
                 flush=True,
             )
     return f"{len(died)} runs"
@@ -146,9 +149,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("action", choices=("pack", "unpack", "show", "again"))
     parser.add_argument("store", type=Path)
+    parser.add_argument("run", nargs="?", default="", help="of `again`")
     given = parser.parse_args()
     done = {"pack": pack, "unpack": unpack, "show": show, "again": again}[given.action]
-    print(done(given.store, KEPT / f"{given.store.stem}.db.xz"), file=sys.stderr)
+    print(done(given.store, KEPT / f"{given.store.stem}.db.xz", given.run), file=sys.stderr)
 
 
 if __name__ == "__main__":
