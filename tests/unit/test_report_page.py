@@ -424,8 +424,9 @@ def test_who_of_the_panel_is_above_the_baseline_is_said() -> None:
         asked=replace(MADE.asked, ceiling=(second.name,)),
         candidates=(bar, better, beyond, *rest),
     )
-    assert f"the panel has {first.name} +0.2 (\u22120.2 to +0.6)." in said(made)
-    assert "was chosen on other seeds" not in said(replace(made, candidates=(bar, beyond, *rest)))
+    words = "Within a candidate's bounds the panel is above the baseline"
+    assert f"{words}, {bar.name}, on the seeds that score: {first.name} +0.2 (" in said(made)
+    assert words not in said(replace(made, candidates=(bar, beyond, *rest)))
 
 
 def test_a_claim_says_what_it_is_made_of() -> None:

@@ -190,8 +190,8 @@ def _limits(
     if above:
         names = ", ".join(f"{c.name} {interval(c.overall)}" for c in above)
         yield (
-            f"The baseline, {asked.baseline}, was chosen on other seeds than those that score; on "
-            f"these, within a candidate's bounds, the panel has {names}."
+            "Within a candidate's bounds the panel is above the baseline, "
+            f"{asked.baseline}, on the seeds that score: {names}."
         )
     near = [c.name for c in claims if c.confirmed.bounded and c.confirmed.low <= 0]
     if near:

@@ -17,10 +17,11 @@ from asiarch.search.engineer.scores import Score
 from asiarch.search.engineer.scores import Scores as EngineerScores
 from asiarch.search.job import Job, done, failed
 from asiarch.search.library import panel
-from asiarch.search.protocol import Protocol, Tier
+from asiarch.search.protocol import QUICK, Protocol, Tier
+from asiarch.search.ranking.measure import ranked
 from asiarch.search.report import data as d
 from asiarch.search.report.collect import collect, components, gains
-from asiarch.search.report.collect.asked import _beyond
+from asiarch.search.report.collect.asked import _beyond, _chosen
 from asiarch.search.report.collect.candidates import PANEL
 from asiarch.search.report.collect.edits import edit_effects, share
 from asiarch.search.report.collect.effects import Effects
@@ -487,6 +488,15 @@ def test_the_rules_are_said_of_what_everybody_had(collected: d.ReportData) -> No
     assert asked.claim_tasks == tuple(sorted(TASKS))
     assert asked.chosen.startswith("the best of the panel within a candidate's bounds, on 1 seed")
     assert asked.command == ""
+
+
+def test_how_the_baseline_was_chosen_is_said_of_searches() -> None:
+    """Without seeds of its own the choice is made on those that score."""
+    assert _chosen(PROTOCOL.to_json()).endswith(
+        "on 1 seed that chose learning rates and scores nothing"
+    )
+    assert _chosen(QUICK.to_json()).endswith("on the seeds that score: they flatter it")
+    assert _chosen(ranked(QUICK).to_json()) == ""
 
 
 def test_what_was_measured_is_looked_at_closely(collected: d.ReportData) -> None:

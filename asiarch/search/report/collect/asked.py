@@ -17,6 +17,8 @@ from asiarch.search.report.text import count, number
 from asiarch.search.screen import Bounds, gate
 from asiarch.search.store import Event, Run, Store
 
+RANKED = "rank"
+"""The tier of a ranking (`ranking.measure`, which stands on this package)."""
 ENDED = ("done", "failed")
 """Kinds of the events at which a run is charged for a job."""
 
@@ -60,10 +62,15 @@ def asked(
 
 
 def _chosen(protocol: Mapping[str, Any]) -> str:
-    """How the baseline was chosen."""
+    """How a search chose its baseline (`engineer.yardstick`); a ranking may have been told one."""
     seeds = int(protocol.get("select_seeds", 0))
+    if any(tier.get("name") == RANKED for tier in protocol.get("tiers", ())):
+        return ""
     if not seeds:
-        return "the last of the panel"
+        return (
+            "the best of the panel within a candidate's bounds, on the seeds that score: they "
+            "flatter it"
+        )
     return (
         f"the best of the panel within a candidate's bounds, on {count(seeds, 'seed')} that chose "
         f"learning rates and {'scores' if seeds == 1 else 'score'} nothing"
