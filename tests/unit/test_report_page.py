@@ -451,3 +451,9 @@ def test_every_proposal_is_in_one_of_the_counts() -> None:
     proposed, early, died, measured = (int(g or 0) for g in found.groups())
     assert proposed == early + died + measured
     assert died > 0
+
+
+@pytest.mark.parametrize("case", ["made", "empty", "one", "no claims"])
+def test_sentences_have_no_doubled_marks(case: str) -> None:
+    words = said(CASES[case])
+    assert not re.search(r",,|\.\.(?!\.)|;;|  |,\.|;\.", words), words

@@ -163,7 +163,7 @@ def _limits(
         if math.isfinite(power.detectable):
             spread = (
                 f", whose paired differences over tasks have a standard deviation of "
-                f"{number(power.sigma)},"
+                f"{number(power.sigma)}"
                 if math.isfinite(power.sigma)
                 else ""
             )
