@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from asiarch.codegen.reference import Reference
-from asiarch.fuzz import rounding
+from asiarch.fuzz import read, rounding
 from asiarch.fuzz.checks import Case, judged
 from asiarch.fuzz.program import Program
 from asiarch.fuzz.rounding import explains, keeping
@@ -74,6 +75,16 @@ def test_what_rounding_decides_of_a_state_and_of_no_output() -> None:
     kept = keeping(case.flat)
     assert explains(kept, case.params, streams, tied, 1e-15)
     assert not explains(kept, case.params, streams, 1e3, 1e-15)
+
+
+def test_a_packed_state_that_ties_decide_is_not_judged() -> None:
+    """With the seed that found it: the law sees another state, and the outputs agree."""
+    pytest.importorskip("torch")
+    path = Path(__file__).parents[1] / "fuzz_cases" / "ties_that_decide_a_state_alone.asi"
+    case = Case(read(path.read_text(encoding="utf-8")), 820371372064)
+    failure, left = judged(case, ("laws",))
+    assert failure is None
+    assert left == {"laws": "rounding decides the result"}
 
 
 CUMULATED = Program(

@@ -141,6 +141,9 @@ def test_what_cannot_be_measured_ends_a_ranking_before_anything_is_trained(
     assert main(RANK) == 2
     said = "nothing that was given can be measured: mine: cost, K = 64/3 is no whole number"
     assert capsys.readouterr().err.rstrip().endswith(said)
+    with Store("runs/rank.db") as store:
+        kinds = {kind for (kind,) in store.db.rows("SELECT kind FROM jobs")}
+    assert kinds == {"check"}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
@@ -14,6 +15,8 @@ import pytest
 from asiarch import cli
 from asiarch.search import protocol as presets
 from asiarch.search.job import digest
+from asiarch.search.loop import record
+from asiarch.search.loop.record import revision
 from asiarch.search.protocol import Tier
 from asiarch.search.ranking import kept
 from asiarch.search.ranking.kept import Kept, attributions, simulated_error
@@ -238,6 +241,32 @@ def test_what_another_run_had_trained_counts_for_who_uses_it(store: Store) -> No
     null = reported(store, "full-null-0")
     assert "taken over from earlier runs" in null.asked.spent
     assert "taken over from earlier runs" not in data.asked.spent
+
+
+def test_the_commits_that_a_run_was_made_by_are_said(shown: ReportData) -> None:
+    """Those of the checkout, with + where it was changed; an installed package has none."""
+    commit = revision()
+    root = Path(record.__file__).resolve().parents[3]
+    assert bool(commit) == (root / ".git").exists()
+    if commit:
+        head = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert head.startswith(commit.rstrip("+"))
+        assert f"commit {commit}" in shown.asked.code
+    assert "torch" in shown.asked.machine
+
+
+def test_outside_of_a_checkout_there_is_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "__file__", str(tmp_path / "a" / "b" / "c" / "record.py"))
+    assert revision() == ""
+    (tmp_path / ".git").mkdir()  # there, and no repository
+    assert revision() == ""
 
 
 def test_a_report_says_the_command_that_makes_its_run(shown: ReportData) -> None:

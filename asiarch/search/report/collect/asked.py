@@ -95,23 +95,19 @@ def _rules(protocol: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "screened by", "; ".join(tiers)
     fresh = int(protocol.get("confirm_seeds", 0))
     if fresh:
-        yield (
-            "confirmed by",
-            (
-                f"{count(fresh, 'fresh seed')} of {', '.join(protocol.get('claim_tasks', ()))}: a "
-                "one-sided t test of the mean over tasks, Holm's correction over the shortlist, "
-                f"chance of any false claim {100 * float(protocol.get('alpha', 0.05)):g} %"
-            ),
+        said = (
+            f"{count(fresh, 'fresh seed')} of {', '.join(protocol.get('claim_tasks', ()))}: a "
+            "one-sided t test of the mean over tasks, Holm's correction over the shortlist, "
+            f"chance of any false claim {100 * float(protocol.get('alpha', 0.05)):g} %"
         )
+        yield "confirmed by", said
     if "parameters" in protocol:
         share = 100 * float(protocol["parameters"])
-        yield (
-            "parameters",
-            (
-                f"within {share:g} % of the softmax network's on each task, by the channel mixer's "
-                f"width; host {protocol.get('host', '')}"
-            ),
+        said = (
+            f"within {share:g} % of the softmax network's on each task, by the channel mixer's "
+            f"width; host {protocol.get('host', '')}"
         )
+        yield "parameters", said
 
 
 def _command(store: Store, run: Run, protocol: Mapping[str, Any]) -> str:
@@ -128,8 +124,8 @@ def _command(store: Store, run: Run, protocol: Mapping[str, Any]) -> str:
         parts += ["--arm", run.arm]
     if run.master:
         parts += ["--seed", str(run.master)]
-    for option, name, unit in (("--budget", WALL, "s"), ("--candidates", "candidates", "")):
-        limit = budgets.get(name)
+    for option, resource, unit in (("--budget", WALL, "s"), ("--candidates", "candidates", "")):
+        limit = budgets.get(resource)
         if limit is not None and limit.cap is not None:
             parts += [option, f"{limit.cap:.0f}{unit}"]
     return shlex.join([*parts, "--store", store.path.name])
